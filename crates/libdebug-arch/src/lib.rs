@@ -1,0 +1,2 @@
+//! Placeholder until the first item lands.
+#![forbid(unsafe_code)]

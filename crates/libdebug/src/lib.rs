@@ -1,0 +1,2 @@
+//! Debugger.
+#![forbid(unsafe_code)]
