@@ -1,0 +1,5 @@
+/* small: ends at once. */
+int main(void)
+{
+    return 0;
+}
