@@ -1,0 +1,197 @@
+"""run.py: time the raw loops, this project and its peer in one interleaved run, and print the table.
+
+    python benches/run.py [--rounds 5] [--rows B1,B3] [--quick] [--json FILE] [--pinned-peer]
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import platform
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import build
+import report
+from rows import BY_KEY, ROWS, Row
+
+HERE = build.HERE
+DRIVER = HERE / "drivers" / "python_driver.py"
+PEER_VERSION = "0.9.0"
+NOT_OFFERED = 2
+LIMIT_S = 300
+RAW_ONLY = {"B1-slot"}
+
+
+@dataclass(frozen=True)
+class Contender:
+    """Somebody to time: the command before ROW and N, or why it is absent."""
+
+    name: str
+    command: list[str]
+    absent: str = ""
+    pinned: bool = False
+
+
+def probe(python: str, code: str) -> str:
+    """Return what a line of Python prints in that interpreter, or nothing."""
+    try:
+        answer = subprocess.run([python, "-c", code], capture_output=True, text=True, timeout=60, check=False)
+    except OSError:
+        return ""
+    return answer.stdout.strip() if answer.returncode == 0 else ""
+
+
+def ours(python: str) -> Contender:
+    """Return this project's package in the given interpreter."""
+    built = probe(python, "import libdebug._native as n; print(n.__name__)")
+    return Contender("ours", [python, str(DRIVER)], "" if built else f"no libdebug._native in {python}")
+
+
+def peer(python: str, *, pinned: bool) -> Contender:
+    """Return the released libdebug in its own environment."""
+    version = probe(python, "from importlib.metadata import version; print(version('libdebug'))")
+    absent = "" if version == PEER_VERSION else f"libdebug {PEER_VERSION} is not installed in {python}"
+    return Contender("peer-pinned" if pinned else "peer", [python, str(DRIVER)], absent, pinned)
+
+
+def rust(program: str) -> Contender:
+    """Return the Rust driver, if it was built."""
+    absent = "" if os.access(program, os.X_OK) else f"{program} is not built"
+    return Contender("rust", [program], absent)
+
+
+def environment(contender: Contender) -> dict[str, str]:
+    """Return the environment of a driver."""
+    cc1 = build.compiler_program()
+    own = {"BENCH_TARGETS": str(build.CACHE), "BENCH_CC1_SYMBOL": "main", "BENCH_PYTHON": sys.executable}
+    own |= {"BENCH_CC1": cc1} if cc1 else {}
+    own |= {"BENCH_PIN": "0"} if contender.pinned else {}
+    return os.environ | own
+
+
+def offers(contender: Contender, row: Row) -> bool:
+    """Say whether it makes sense to ask a contender for a row."""
+    if row.key == "Y1" and not build.compiler_program():
+        return False
+    return contender.name == "raw" or row.key not in RAW_ONLY
+
+
+def measure(contender: Contender, row: Row, *, quick: bool) -> dict[str, Any] | str | None:
+    """Run a driver once: its line of JSON, what went wrong, or None for a row that it does not offer."""
+    command = [*contender.command, row.key, str(row.work(contender.name, quick=quick))]
+    try:
+        answer = subprocess.run(
+            command, capture_output=True, text=True, timeout=LIMIT_S, check=False, env=environment(contender)
+        )
+    except subprocess.TimeoutExpired:
+        return f"no end after {LIMIT_S} s"
+    if answer.returncode == NOT_OFFERED:
+        return None
+    return parsed(answer, row)
+
+
+def parsed(answer: subprocess.CompletedProcess[str], row: Row) -> dict[str, Any] | str:
+    """Return the measurement in a driver's output, or its last words."""
+    if answer.returncode:
+        words = answer.stderr.strip().splitlines() or ["no message"]
+        return f"status {answer.returncode}: {words[-1][:200]}"
+    try:
+        line = json.loads(answer.stdout.strip().splitlines()[-1])
+        return line if line["row"] == row.key and line["events"] > 0 and line["wall_s"] > 0 else f"odd: {line}"
+    except (ValueError, IndexError, KeyError, TypeError) as error:
+        return f"output not understood: {error!r}"
+
+
+def take(results: report.Results, row: Row, name: str, found: dict[str, Any] | str | None) -> None:
+    """File one outcome."""
+    if found is None:
+        return
+    series = results.setdefault(row.key, {}).setdefault(name, report.Series())
+    if isinstance(found, str):
+        series.failures.append(found)
+    else:
+        series.take(row, found)
+
+
+def run_rounds(rows: list[Row], contenders: list[Contender], rounds: int, *, quick: bool) -> report.Results:
+    """Run everybody once per row and round, so that a change of the machine's mood meets all of them."""
+    results: report.Results = {}
+    for turn in range(rounds):
+        for row in rows:
+            print(f"\rround {turn + 1} of {rounds}: {row.key:12}", end="", file=sys.stderr, flush=True)
+            for contender in contenders:
+                if offers(contender, row):
+                    take(results, row, contender.name, measure(contender, row, quick=quick))
+    print("\r" + " " * 40 + "\r", end="", file=sys.stderr)
+    return results
+
+
+def options() -> argparse.Namespace:
+    """Return the command line."""
+    parser = argparse.ArgumentParser(description="Time raw loops, this project and its peer side by side.")
+    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--rows", default="", help="comma-separated; a prefix such as B5 takes all its rows")
+    parser.add_argument("--quick", action="store_true", help="one round with a tenth of the work")
+    parser.add_argument("--json", type=Path, default=HERE / "results.json")
+    parser.add_argument("--python", default=sys.executable, help="interpreter that has this project's package")
+    parser.add_argument("--peer-python", default=str(HERE / ".peer-venv" / "bin" / "python"))
+    parser.add_argument("--rust", default=str(HERE.parent / "target" / "release" / "examples" / "bench"))
+    parser.add_argument("--pinned-peer", action="store_true", help="also time the peer pinned to one CPU")
+    return parser.parse_args()
+
+
+def chosen(wanted: str) -> list[Row]:
+    """Return the rows that were asked for."""
+    names = [name for name in wanted.split(",") if name]
+    rows = [row for row in ROWS if not names or any(row.key in (n,) or row.key.startswith(f"{n}-") for n in names)]
+    if not rows:
+        raise SystemExit(f"no such row; there are {', '.join(BY_KEY)}")
+    return rows
+
+
+def everybody(asked: argparse.Namespace, raw: Path) -> list[Contender]:
+    """Return all contenders, present or not."""
+    pinned = [peer(asked.peer_python, pinned=True)] if asked.pinned_peer else []
+    return [
+        Contender("raw", [str(raw)]),
+        rust(asked.rust),
+        ours(asked.python),
+        peer(asked.peer_python, pinned=False),
+        *pinned,
+    ]
+
+
+def machine() -> dict[str, Any]:
+    """Return what the figures were taken on."""
+    cpu = next((line.split(":")[1].strip() for line in open("/proc/cpuinfo") if line.startswith("model name")), "?")
+    return {"cpu": cpu, "cpus": os.cpu_count(), "kernel": platform.release(), "load": os.getloadavg()[0]}
+
+
+def publish(asked: argparse.Namespace, results: report.Results, absent: list[Contender], about: dict[str, Any]) -> None:
+    """Print the table and write the file."""
+    print(f"{about['cpu']}, {about['cpus']} CPUs, Linux {about['kernel']}, load {about['load']:.2f} at the start")
+    print(report.table(results))
+    for line in [f"absent: {c.name}: {c.absent}" for c in absent] + report.failures(results):
+        print(line)
+    whole = {"machine": about, "absent": {c.name: c.absent for c in absent}, "rows": report.as_json(results)}
+    asked.json.write_text(json.dumps(whole, indent=1) + "\n")
+
+
+def main() -> int:
+    """Run it all; the status is 1 only when the raw loops, which depend on nobody, failed."""
+    asked = options()
+    rows, about = chosen(asked.rows), machine()
+    contenders = everybody(asked, build.build())
+    present = [c for c in contenders if not c.absent]
+    results = run_rounds(rows, present, 1 if asked.quick else asked.rounds, quick=asked.quick)
+    publish(asked, results, [c for c in contenders if c.absent], about)
+    return int(any(line.split()[1] == "raw:" for line in report.failures(results)))
+
+
+if __name__ == "__main__":
+    sys.exit(main())
