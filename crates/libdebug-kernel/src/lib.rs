@@ -1,1 +1,44 @@
-//! Linux.
+//! What Linux does for a debugger: ptrace requests, waiting and its decoding, spawning, memory, /proc.
+//!
+//! The only crate with `unsafe` code. It takes no decisions: nothing here knows of breakpoints, symbols or
+//! registers by name, and nothing prints.
+//!
+//! Requests that the kernel binds to the attaching thread hang off [`Ptrace`], a token that cannot leave its
+//! thread:
+//!
+//! ```compile_fail
+//! let ptrace = libdebug_kernel::Ptrace::for_this_thread();
+//! std::thread::spawn(move || ptrace); // a `Ptrace` is not `Send`
+//! ```
+
+#[cfg(not(all(target_os = "linux", target_arch = "x86_64")))]
+compile_error!("libdebug-kernel supports Linux on x86_64");
+
+mod bell;
+mod count;
+mod cpu;
+mod error;
+mod file;
+mod ids;
+mod latch;
+mod memory;
+pub mod proc;
+mod ptrace;
+mod spawn;
+mod stdio;
+mod sys;
+mod wait;
+
+pub use bell::{Bell, Doorbell};
+pub use count::tracer_syscalls;
+pub use cpu::{CpuSet, XsaveAreas, affinity, current_cpu, set_affinity, xsave_areas};
+pub use error::{KernelError, Result};
+pub use file::MappedFile;
+pub use ids::{Errno, Pid, Signal, Tid};
+pub use latch::{Interest, Latch, Readiness, wait_ready};
+pub use memory::ProcessMemory;
+pub use ptrace::{Options, Ptrace, SignalInfo};
+pub use spawn::{SpawnSpec, Spawned, StdioPlan};
+pub use stdio::{Pipe, Terminal, pipe, set_foreground, terminal_foreground};
+pub use sys::{SignalMask, signal_mask, signal_process, signal_thread};
+pub use wait::{Death, Event, Stop, Wait, decode};

@@ -1,0 +1,217 @@
+//! /proc, parsed by hand on bytes: see proc(5).
+
+use std::fs;
+use std::path::PathBuf;
+
+use crate::error::{KernelError, Result};
+use crate::ids::{Errno, Pid, Tid};
+
+/// One line of /proc/PID/maps.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Map {
+    /// First address.
+    pub start: u64,
+    /// First address after it.
+    pub end: u64,
+    /// `r`, `w`, `x` and `p` or `s`, with `-` where absent.
+    pub permissions: [u8; 4],
+    /// Offset into the backing file, in bytes.
+    pub offset: u64,
+    /// Inode of the backing file; 0 without one.
+    pub inode: u64,
+    /// Path of the backing file, or a name in brackets, or nothing.
+    pub path: String,
+}
+
+impl Map {
+    /// Whether `address` lies in it.
+    pub fn contains(&self, address: u64) -> bool {
+        (self.start..self.end).contains(&address)
+    }
+
+    /// Whether its pages may be executed.
+    pub fn is_executable(&self) -> bool {
+        self.permissions[2] == b'x'
+    }
+
+    /// Whether it is backed by a file.
+    pub fn has_file(&self) -> bool {
+        self.path.starts_with('/')
+    }
+}
+
+/// The maps of `pid`, ascending by address.
+///
+/// # Errors
+/// [`KernelError::Gone`] when it is dead, [`KernelError::Denied`] without the right to look.
+pub fn maps(pid: Pid) -> Result<Vec<Map>> {
+    let text = read(pid.leader(), "maps", &format!("/proc/{pid}/maps"))?;
+    Ok(text.split(|&byte| byte == b'\n').filter_map(parse_map).collect())
+}
+
+/// Parses one line of /proc/PID/maps; `None` for one that is not.
+///
+/// ```
+/// let line = b"55d0c000-55d0d000 r-xp 00001000 fe:00 1234                       /bin/true";
+/// let map = libdebug_kernel::proc::parse_map(line).unwrap();
+/// assert_eq!((map.start, map.offset, map.path.as_str()), (0x55d0c000, 0x1000, "/bin/true"));
+/// ```
+pub fn parse_map(line: &[u8]) -> Option<Map> {
+    let line =
+        std::str::from_utf8(line).map_or_else(|_| String::from_utf8_lossy(line).into_owned(), str::to_owned);
+    let mut fields = line.splitn(6, ' ');
+    let (start, end) = fields.next()?.split_once('-')?;
+    let permissions = fields.next()?.as_bytes().try_into().ok()?;
+    let offset = fields.next()?;
+    let _device = fields.next()?;
+    let inode = fields.next()?;
+    Some(Map {
+        start: u64::from_str_radix(start, 16).ok()?,
+        end: u64::from_str_radix(end, 16).ok()?,
+        permissions,
+        offset: u64::from_str_radix(offset, 16).ok()?,
+        inode: inode.parse().ok()?,
+        path: fields.next().unwrap_or_default().trim_start().to_owned(),
+    })
+}
+
+/// The tids of the threads of `pid`, as they are at this moment.
+///
+/// # Errors
+/// [`KernelError::Gone`] when there is no such process.
+pub fn tasks(pid: Pid) -> Result<Vec<Tid>> {
+    let entries =
+        fs::read_dir(format!("/proc/{pid}/task")).map_err(|error| gone("task", pid.leader(), &error))?;
+    Ok(entries.flatten().filter_map(|entry| entry.file_name().to_str()?.parse().ok().map(Tid)).collect())
+}
+
+/// What /proc/TID/status says of a thread, as far as a debugger asks.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Status {
+    /// `R`, `S`, `D`, `T`, `t`, `Z`, `X`.
+    pub state: char,
+    /// Its thread group.
+    pub process: Pid,
+    /// Its tracer's tid, 0 without one.
+    pub tracer: Tid,
+}
+
+/// The status of one thread.
+///
+/// # Errors
+/// [`KernelError::Gone`] when there is no such thread.
+pub fn status(tid: Tid) -> Result<Status> {
+    let text = read(tid, "status", &format!("/proc/{tid}/status"))?;
+    let text = String::from_utf8_lossy(&text);
+    let field = |name: &str| text.lines().find_map(|line| line.strip_prefix(name)).map(str::trim);
+    let number = |name| field(name).and_then(|value| value.parse().ok()).unwrap_or(0);
+    let state = field("State:").and_then(|value| value.chars().next()).unwrap_or('?');
+    Ok(Status { state, process: Pid(number("Tgid:")), tracer: Tid(number("TracerPid:")) })
+}
+
+/// A word of the auxiliary vector of `pid` (getauxval(3)), such as `libc::AT_ENTRY`, 64-bit layout.
+///
+/// # Errors
+/// [`KernelError::Gone`] when it is dead.
+pub fn auxiliary(pid: Pid, key: u64) -> Result<Option<u64>> {
+    let bytes = read(pid.leader(), "auxv", &format!("/proc/{pid}/auxv"))?;
+    let words: Vec<u64> = bytes.chunks_exact(8).map(word).collect();
+    Ok(words.chunks_exact(2).find(|pair| pair[0] == key).map(|pair| pair[1]))
+}
+
+/// Keys of the auxiliary vector.
+pub mod auxiliary_key {
+    /// The program's entry point, where it is in memory.
+    pub const ENTRY: u64 = libc::AT_ENTRY;
+    /// The base of the program interpreter.
+    pub const BASE: u64 = libc::AT_BASE;
+    /// The program headers.
+    pub const PHDR: u64 = libc::AT_PHDR;
+    /// The vDSO.
+    pub const VDSO: u64 = libc::AT_SYSINFO_EHDR;
+}
+
+/// The file that `pid` executes.
+///
+/// # Errors
+/// [`KernelError::Gone`] when it is dead, [`KernelError::Denied`] without the right to look.
+pub fn executable(pid: Pid) -> Result<PathBuf> {
+    fs::read_link(format!("/proc/{pid}/exe")).map_err(|error| gone("exe", pid.leader(), &error))
+}
+
+/// The Yama ptrace_scope (ptrace(2), "/proc/sys/kernel/yama/ptrace_scope"); `None` where Yama is not built in.
+pub fn ptrace_scope() -> Option<u32> {
+    fs::read_to_string("/proc/sys/kernel/yama/ptrace_scope").ok()?.trim().parse().ok()
+}
+
+/// What a thread is doing, in words: its state, and its system call by number where it is in one.
+///
+/// ```
+/// use libdebug_kernel::{proc, Tid};
+/// let own = Tid(std::process::id() as i32);
+/// assert!(!proc::activity(own).is_empty());
+/// ```
+pub fn activity(tid: Tid) -> String {
+    let Ok(status) = status(tid) else { return "gone".to_owned() };
+    let state = match status.state {
+        'R' => "running",
+        'S' => "sleeping",
+        'D' => "in an uninterruptible wait",
+        'T' => "stopped by job control",
+        't' => "stopped by its tracer",
+        'Z' => "a zombie",
+        _ => "ending",
+    };
+    let call = fs::read_to_string(format!("/proc/{tid}/syscall")).unwrap_or_default();
+    match call.split(' ').next().and_then(|number| number.trim().parse::<i32>().ok()) {
+        Some(number) if number >= 0 => format!("{state} in system call {number}"),
+        _ => state.to_owned(),
+    }
+}
+
+fn word(bytes: &[u8]) -> u64 {
+    let mut word = [0; 8];
+    word.copy_from_slice(bytes);
+    u64::from_ne_bytes(word)
+}
+
+fn read(tid: Tid, call: &'static str, path: &str) -> Result<Vec<u8>> {
+    fs::read(path).map_err(|error| gone(call, tid, &error))
+}
+
+fn gone(call: &'static str, tid: Tid, error: &std::io::Error) -> KernelError {
+    let errno = match error.raw_os_error() {
+        Some(libc::ENOENT) | None => libc::ESRCH,
+        Some(errno) => errno,
+    };
+    KernelError::new(call, tid, Errno(errno))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn map_lines_of_every_shape() {
+        let anonymous = parse_map(b"7f00-7f10 rw-p 00000000 00:00 0 ").unwrap();
+        assert_eq!((anonymous.path.as_str(), anonymous.has_file()), ("", false));
+        let spaced = parse_map(b"1000-2000 r--s 00000200 fe:01 77        /a b/c (deleted)").unwrap();
+        assert_eq!((spaced.path.as_str(), spaced.inode), ("/a b/c (deleted)", 77));
+        let high =
+            parse_map(b"ffffffffff600000-ffffffffff601000 --xp 00000000 00:00 0      [vsyscall]").unwrap();
+        assert!(high.is_executable() && high.contains(0xffff_ffff_ff60_0800));
+        for damaged in [&b""[..], b"1000-2000", b"x-y r--p 0 0 0", b"1000-2000 r--ps 0 0:0 0"] {
+            assert_eq!(parse_map(damaged), None);
+        }
+    }
+
+    #[test]
+    fn the_host_can_be_looked_at() {
+        let own = Pid(std::process::id().cast_signed());
+        assert!(maps(own).unwrap().iter().any(Map::is_executable));
+        assert!(tasks(own).unwrap().contains(&own.leader()));
+        assert_eq!(status(own.leader()).unwrap().process, own);
+        assert!(auxiliary(own, auxiliary_key::ENTRY).unwrap().is_some());
+        assert!(matches!(status(Tid(i32::MAX)), Err(KernelError::Gone { .. })));
+    }
+}

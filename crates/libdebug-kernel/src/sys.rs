@@ -1,0 +1,101 @@
+//! Raw system calls, and signals sent from outside ptrace.
+
+use crate::error::{KernelError, Result};
+use crate::ids::{Errno, Pid, Signal, Tid};
+
+/// A system call without libc: no errno, no thread-local state, so it may run in a child that shares our
+/// memory. Answers the kernel's own value: a negative errno on failure.
+///
+/// # Safety
+/// The call with these arguments must be sound where it is made: pointers valid for what the call does.
+pub(crate) unsafe fn raw_syscall(number: i64, args: [u64; 6]) -> i64 {
+    let result: i64;
+    // SAFETY: the x86_64 syscall ABI (psABI A.2.1): number in rax, arguments in rdi rsi rdx r10 r8 r9; rcx and
+    // r11 are clobbered, everything else is kept. What the call itself does is the caller's promise.
+    unsafe {
+        core::arch::asm!(
+            "syscall",
+            inlateout("rax") number => result,
+            in("rdi") args[0], in("rsi") args[1], in("rdx") args[2],
+            in("r10") args[3], in("r8") args[4], in("r9") args[5],
+            lateout("rcx") _, lateout("r11") _,
+            options(nostack),
+        );
+    }
+    result
+}
+
+/// Sends `signal` to every thread of `pid`, as kill(2).
+///
+/// # Errors
+/// [`KernelError::Gone`] when there is no such process, [`KernelError::Denied`] when it may not be signalled.
+pub fn signal_process(pid: Pid, signal: Signal) -> Result<()> {
+    // SAFETY: kill has no memory effects in this process.
+    match unsafe { libc::kill(pid.0, signal.0) } {
+        0 => Ok(()),
+        _ => Err(KernelError::new("kill", pid.leader(), Errno::last())),
+    }
+}
+
+/// Sends `signal` to one thread, as tgkill(2).
+///
+/// # Errors
+/// [`KernelError::Gone`] when there is no such thread in `pid`.
+pub fn signal_thread(pid: Pid, tid: Tid, signal: Signal) -> Result<()> {
+    // SAFETY: tgkill has no memory effects in this process.
+    match unsafe { libc::syscall(libc::SYS_tgkill, pid.0, tid.0, signal.0) } {
+        0 => Ok(()),
+        _ => Err(KernelError::new("tgkill", tid, Errno::last())),
+    }
+}
+
+/// A set of blocked signals.
+#[derive(Clone, Copy)]
+pub struct SignalMask(pub(crate) libc::sigset_t);
+
+impl std::fmt::Debug for SignalMask {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("SignalMask")
+    }
+}
+
+/// The calling thread's blocked signals: what a program that it starts should inherit.
+pub fn signal_mask() -> SignalMask {
+    change_mask(libc::SIG_BLOCK, None)
+}
+
+/// Blocks every signal for the calling thread and answers the mask to go back to.
+pub(crate) fn block_signals() -> SignalMask {
+    // SAFETY: an all-zero sigset_t is a valid value, and sigfillset writes only to it.
+    let all = unsafe {
+        let mut set: libc::sigset_t = std::mem::zeroed();
+        libc::sigfillset(&mut set);
+        set
+    };
+    change_mask(libc::SIG_SETMASK, Some(&all))
+}
+
+/// Sets the calling thread's mask.
+pub(crate) fn restore_signals(mask: &SignalMask) {
+    change_mask(libc::SIG_SETMASK, Some(&mask.0));
+}
+
+/// Takes `signal` out of the calling thread's mask.
+pub(crate) fn unblock(signal: Signal) {
+    // SAFETY: an all-zero sigset_t is the empty set; sigaddset writes only to it.
+    let set = unsafe {
+        let mut set: libc::sigset_t = std::mem::zeroed();
+        libc::sigaddset(&mut set, signal.0);
+        set
+    };
+    change_mask(libc::SIG_UNBLOCK, Some(&set));
+}
+
+fn change_mask(how: i32, set: Option<&libc::sigset_t>) -> SignalMask {
+    // SAFETY: both pointers are null or valid for the call; pthread_sigmask fails only for a bad `how`.
+    unsafe {
+        let mut old: libc::sigset_t = std::mem::zeroed();
+        libc::pthread_sigmask(how, set.map_or(std::ptr::null(), |set| set), &mut old);
+        SignalMask(old)
+    }
+}
