@@ -84,7 +84,11 @@ def number(value: float | None) -> str:
         return "-"
     for size, letter in ((1e9, "G"), (1e6, "M"), (1e4, "k")):
         if value >= size:
-            return f"{value / (1e3 if letter == 'k' else size):.3g}{letter}" if value < 1e3 * size else f"{value:.2e}"
+            return (
+                f"{value / (1e3 if letter == 'k' else size):.3g}{letter}"
+                if value < 1e3 * size
+                else f"{value:.2e}"
+            )
     return f"{value:,.0f}" if value >= 100 else f"{value:.3g}"
 
 
@@ -119,7 +123,10 @@ def table(results: Results) -> str:
     for key, contenders in results.items():
         lines += [cells(BY_KEY[key], who, series, results) for who, series in contenders.items()]
     widths = [max(len(line[column]) for line in lines) for column in range(len(HEAD))]
-    return "\n".join("  ".join(text.ljust(width) for text, width in zip(line, widths, strict=True)).rstrip() for line in lines)
+    return "\n".join(
+        "  ".join(text.ljust(width) for text, width in zip(line, widths, strict=True)).rstrip()
+        for line in lines
+    )
 
 
 def failures(results: Results) -> list[str]:

@@ -1,6 +1,6 @@
 """run.py: time the raw loops, this project and its peer in one interleaved run, and print the table.
 
-    python benches/run.py [--rounds 5] [--rows B1,B3] [--quick] [--json FILE] [--pinned-peer]
+python benches/run.py [--rounds 5] [--rows B1,B3] [--quick] [--json FILE] [--pinned-peer]
 """
 
 from __future__ import annotations
@@ -22,9 +22,9 @@ from rows import BY_KEY, ROWS, Row
 HERE = build.HERE
 DRIVER = HERE / "drivers" / "python_driver.py"
 PEER_VERSION = "0.9.0"
-NOT_OFFERED = 2
+NOT_OFFERED = 64
 LIMIT_S = 300
-RAW_ONLY = {"B1-slot"}
+RAW_ONLY = {"B1-slot", "B5-8-each", "B5-64-each"}
 
 
 @dataclass(frozen=True)
@@ -65,13 +65,14 @@ def rust(program: str) -> Contender:
     return Contender("rust", [program], absent)
 
 
-def environment(contender: Contender) -> dict[str, str]:
-    """Return the environment of a driver."""
+def environment(contender: Contender, interpreter: str) -> dict[str, str]:
+    """Return the environment of a driver; compiled files of Python are kept, as they are by default."""
     cc1 = build.compiler_program()
-    own = {"BENCH_TARGETS": str(build.CACHE), "BENCH_CC1_SYMBOL": "main", "BENCH_PYTHON": sys.executable}
+    own = {"BENCH_TARGETS": str(build.CACHE), "BENCH_CC1_SYMBOL": "main", "BENCH_PYTHON": interpreter}
     own |= {"BENCH_CC1": cc1} if cc1 else {}
     own |= {"BENCH_PIN": "0"} if contender.pinned else {}
-    return os.environ | own
+    inherited = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
+    return inherited | own
 
 
 def offers(contender: Contender, row: Row) -> bool:
@@ -81,12 +82,17 @@ def offers(contender: Contender, row: Row) -> bool:
     return contender.name == "raw" or row.key not in RAW_ONLY
 
 
-def measure(contender: Contender, row: Row, *, quick: bool) -> dict[str, Any] | str | None:
+def measure(contender: Contender, row: Row, interpreter: str, *, quick: bool) -> dict[str, Any] | str | None:
     """Run a driver once: its line of JSON, what went wrong, or None for a row that it does not offer."""
     command = [*contender.command, row.key, str(row.work(contender.name, quick=quick))]
     try:
         answer = subprocess.run(
-            command, capture_output=True, text=True, timeout=LIMIT_S, check=False, env=environment(contender)
+            command,
+            capture_output=True,
+            text=True,
+            timeout=LIMIT_S,
+            check=False,
+            env=environment(contender, interpreter),
         )
     except subprocess.TimeoutExpired:
         return f"no end after {LIMIT_S} s"
@@ -102,7 +108,9 @@ def parsed(answer: subprocess.CompletedProcess[str], row: Row) -> dict[str, Any]
         return f"status {answer.returncode}: {words[-1][:200]}"
     try:
         line = json.loads(answer.stdout.strip().splitlines()[-1])
-        return line if line["row"] == row.key and line["events"] > 0 and line["wall_s"] > 0 else f"odd: {line}"
+        return (
+            line if line["row"] == row.key and line["events"] > 0 and line["wall_s"] > 0 else f"odd: {line}"
+        )
     except (ValueError, IndexError, KeyError, TypeError) as error:
         return f"output not understood: {error!r}"
 
@@ -118,16 +126,29 @@ def take(results: report.Results, row: Row, name: str, found: dict[str, Any] | s
         series.take(row, found)
 
 
+def bare_interpreter(contenders: list[Contender]) -> str:
+    """Return the interpreter that is the floor under an import: ours, else the peer's, else this one."""
+    present = {c.name: c.command[0] for c in contenders}
+    return present.get("ours") or present.get("peer") or sys.executable
+
+
+def tell(text: str) -> None:
+    """Show progress to somebody who watches."""
+    if sys.stderr.isatty():
+        print(f"\r{text:40}\r", end="", file=sys.stderr, flush=True)
+
+
 def run_rounds(rows: list[Row], contenders: list[Contender], rounds: int, *, quick: bool) -> report.Results:
     """Run everybody once per row and round, so that a change of the machine's mood meets all of them."""
     results: report.Results = {}
+    interpreter = bare_interpreter(contenders)
     for turn in range(rounds):
         for row in rows:
-            print(f"\rround {turn + 1} of {rounds}: {row.key:12}", end="", file=sys.stderr, flush=True)
+            tell(f"round {turn + 1} of {rounds}: {row.key}")
             for contender in contenders:
                 if offers(contender, row):
-                    take(results, row, contender.name, measure(contender, row, quick=quick))
-    print("\r" + " " * 40 + "\r", end="", file=sys.stderr)
+                    take(results, row, contender.name, measure(contender, row, interpreter, quick=quick))
+    tell("")
     return results
 
 
@@ -138,7 +159,9 @@ def options() -> argparse.Namespace:
     parser.add_argument("--rows", default="", help="comma-separated; a prefix such as B5 takes all its rows")
     parser.add_argument("--quick", action="store_true", help="one round with a tenth of the work")
     parser.add_argument("--json", type=Path, default=HERE / "results.json")
-    parser.add_argument("--python", default=sys.executable, help="interpreter that has this project's package")
+    parser.add_argument(
+        "--python", default=sys.executable, help="interpreter that has this project's package"
+    )
     parser.add_argument("--peer-python", default=str(HERE / ".peer-venv" / "bin" / "python"))
     parser.add_argument("--rust", default=str(HERE.parent / "target" / "release" / "examples" / "bench"))
     parser.add_argument("--pinned-peer", action="store_true", help="also time the peer pinned to one CPU")
@@ -148,7 +171,9 @@ def options() -> argparse.Namespace:
 def chosen(wanted: str) -> list[Row]:
     """Return the rows that were asked for."""
     names = [name for name in wanted.split(",") if name]
-    rows = [row for row in ROWS if not names or any(row.key in (n,) or row.key.startswith(f"{n}-") for n in names)]
+    rows = [
+        row for row in ROWS if not names or any(row.key in (n,) or row.key.startswith(f"{n}-") for n in names)
+    ]
     if not rows:
         raise SystemExit(f"no such row; there are {', '.join(BY_KEY)}")
     return rows
@@ -168,13 +193,23 @@ def everybody(asked: argparse.Namespace, raw: Path) -> list[Contender]:
 
 def machine() -> dict[str, Any]:
     """Return what the figures were taken on."""
-    cpu = next((line.split(":")[1].strip() for line in open("/proc/cpuinfo") if line.startswith("model name")), "?")
+    lines = Path("/proc/cpuinfo").read_text().splitlines()
+    cpu = next((line.split(":")[1].strip() for line in lines if line.startswith("model name")), "?")
     return {"cpu": cpu, "cpus": os.cpu_count(), "kernel": platform.release(), "load": os.getloadavg()[0]}
 
 
-def publish(asked: argparse.Namespace, results: report.Results, absent: list[Contender], about: dict[str, Any]) -> None:
+def not_offered(results: report.Results, present: list[Contender]) -> list[str]:
+    """Return, per contender, the rows that it was asked for and does not have."""
+    missing = {c.name: [key for key, found in results.items() if c.name not in found] for c in present}
+    return [f"not offered by {name}: {', '.join(keys)}" for name, keys in missing.items() if keys]
+
+
+def publish(
+    asked: argparse.Namespace, results: report.Results, absent: list[Contender], about: dict[str, Any]
+) -> None:
     """Print the table and write the file."""
-    print(f"{about['cpu']}, {about['cpus']} CPUs, Linux {about['kernel']}, load {about['load']:.2f} at the start")
+    where = f"{about['cpu']}, {about['cpus']} CPUs, Linux {about['kernel']}"
+    print(f"{where}, load {about['load']:.2f} at the start")
     print(report.table(results))
     for line in [f"absent: {c.name}: {c.absent}" for c in absent] + report.failures(results):
         print(line)
@@ -190,6 +225,8 @@ def main() -> int:
     present = [c for c in contenders if not c.absent]
     results = run_rounds(rows, present, 1 if asked.quick else asked.rounds, quick=asked.quick)
     publish(asked, results, [c for c in contenders if c.absent], about)
+    for line in not_offered(results, present):
+        print(line)
     return int(any(line.split()[1] == "raw:" for line in report.failures(results)))
 
 

@@ -176,6 +176,7 @@ void interpreter(const char *row, long n)
 {
     const char *path = getenv("BENCH_PYTHON");
     char *arguments[] = {(char *)(path ? path : "python3"), "-c", "pass", NULL};
+    cpu_of = RUSAGE_CHILDREN;
     struct meter start = begin();
     for (long i = 0; i < n; i++) {
         pid_t pid;

@@ -11,6 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ptrace.h>
+#include <sys/resource.h>
 #include <sys/types.h>
 #include <sys/user.h>
 #include <sys/wait.h>
@@ -18,6 +19,9 @@
 
 /* Every system call of the hot part goes through CALL, so that calls per event are counted, not guessed. */
 extern unsigned long calls;
+
+/* Whose CPU time counts: ours, or our children's where they do all the work. */
+extern int cpu_of;
 #define CALL(expression) (calls++, (expression))
 
 /* A target stopped behind its gate: it has published its addresses and waits for a byte on `in`. */

@@ -92,10 +92,21 @@ static void resume_all(void)
         }
 }
 
-/* Stops whatever still runs; hits that arrive meanwhile belong to the same common stop. */
-static long stop_others(uintptr_t place)
+/* Takes what has stopped by itself already: most threads have hit too by the time the first hit is looked at. */
+static long take_waiting(uintptr_t place)
 {
     long hits = 0;
+    int status;
+    pid_t tid;
+    while (table.live_running > 0 && (tid = CALL(wait4(-1, &status, __WALL | WNOHANG, NULL))) > 0)
+        hits += take(tid, status, place);
+    return hits;
+}
+
+/* Stops whatever still runs; hits that arrive meanwhile belong to the same common stop. */
+static long stop_others(uintptr_t place, int patient)
+{
+    long hits = patient ? take_waiting(place) : 0;
     int status;
     pid_t tid;
     interrupt_running();
@@ -109,12 +120,12 @@ void threads_allstop(const char *row, long n)
     struct tracee tracee = prepared(row, n);
     uintptr_t place = install_jump(&tracee);
     long hits = 0;
-    int status;
+    int status, patient = !strstr(row, "-each");
     pid_t tid;
     struct meter start = begin();
     slot_of(tracee.pid);
     for (resume(tracee.pid); (tid = next_stop(-1, &status)) > 0; resume_all())
         if (take(tid, status, place))
-            hits += 1 + stop_others(place);
+            hits += 1 + stop_others(place, patient);
     report(row, &start, (double)hits);
 }
