@@ -37,6 +37,7 @@ class Series:
         }
 
 
+DOUBTFUL = 1.2
 Results = dict[str, dict[str, Series]]
 
 
@@ -137,6 +138,18 @@ def failures(results: Results) -> list[str]:
         for who, series in contenders.items()
         if series.failures
     ]
+
+
+def doubtful(results: Results) -> list[str]:
+    """Return who is clearly faster than the limit: either it does less work, or the raw loop is no limit."""
+    found = []
+    for key, contenders in results.items():
+        raw, row = value_of(results, key, "raw"), BY_KEY[key]
+        for who in contenders:
+            value = value_of(results, key, who)
+            if raw is not None and value is not None and row.share(value, raw) > DOUBTFUL:
+                found.append(f"doubtful: {key} {who} is {row.share(value, raw):.2f} times as fast as raw")
+    return found
 
 
 def as_json(results: Results) -> dict[str, Any]:

@@ -225,7 +225,7 @@ def main() -> int:
     present = [c for c in contenders if not c.absent]
     results = run_rounds(rows, present, 1 if asked.quick else asked.rounds, quick=asked.quick)
     publish(asked, results, [c for c in contenders if c.absent], about)
-    for line in not_offered(results, present):
+    for line in report.doubtful(results) + not_offered(results, present):
         print(line)
     return int(any(line.split()[1] == "raw:" for line in report.failures(results)))
 

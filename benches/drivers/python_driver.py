@@ -23,6 +23,8 @@ from typing import Any
 NOT_OFFERED = 64
 MIB = 1 << 20
 BLOCK = 64 * MIB
+# f begins with `push %rbp` (1 byte) and `mov %rsp,%rbp` (3 bytes): no instruction begins at f + 2
+INSIDE_AN_INSTRUCTION = 2
 TARGETS = Path(os.environ.get("BENCH_TARGETS", "."))
 
 
@@ -238,9 +240,10 @@ def stepping_until(n: int) -> Meter:
     """Steps towards an address that is not reached, up to a limit."""
     meter = Meter(events=n)
     d = started("loop", n)
-    never = d.resolve_symbol("main", "binary") + 1
+    never = d.resolve_symbol("f", "binary") + INSIDE_AN_INSTRUCTION
     with measured(meter):
         d.step_until(never, max_steps=n, file="absolute")
+    require(int(d.regs.rip == never or d.dead), 0)
     ended(d)
     return meter
 
