@@ -1,0 +1,46 @@
+//! What a debugger asks about an instruction, in words that hold for every instruction set.
+
+/// What an instruction does to the flow of control.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum InstructionKind {
+    /// Enters a function and leaves a return address.
+    Call,
+    /// Leaves a function.
+    Return,
+    /// Always goes elsewhere.
+    Branch,
+    /// Goes elsewhere or falls through.
+    ConditionalBranch,
+    /// Asks the kernel for a service (`syscall`, `sysenter`).
+    Syscall,
+    /// Raises a software interrupt or trap on purpose.
+    Interrupt,
+    /// Continues at the next instruction.
+    Other,
+}
+
+/// One decoded instruction.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Instruction {
+    /// Where it lies.
+    pub address: u64,
+    /// Its size in bytes.
+    pub length: usize,
+    /// What it does to the flow of control.
+    pub kind: InstructionKind,
+    /// Where a direct call or branch goes; `None` for indirect ones and for all other kinds.
+    pub target: Option<u64>,
+}
+
+impl Instruction {
+    /// The address of the instruction behind this one, and of the return when this is a call.
+    ///
+    /// ```
+    /// let call = libdebug_arch::Isa::X86_64.decode(&[0xe8, 0, 0, 0, 0], 0x1000).unwrap();
+    /// assert_eq!(call.next_address(), 0x1005);
+    /// ```
+    #[must_use]
+    pub const fn next_address(&self) -> u64 {
+        self.address.wrapping_add(self.length as u64)
+    }
+}

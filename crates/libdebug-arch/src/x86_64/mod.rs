@@ -1,0 +1,20 @@
+//! 64-bit x86, as Linux shows it to a tracer.
+
+pub mod breakpoint;
+pub mod debug_registers;
+mod general;
+pub mod index;
+mod instruction;
+mod register;
+mod relocate;
+mod table;
+mod value;
+mod xsave;
+
+pub use general::GeneralRegisters;
+pub use instruction::decode;
+pub use register::{Feature, Location, Register, RegisterClass, RegisterError};
+pub use relocate::relocate;
+pub use table::{register, registers};
+pub use value::RegisterValue;
+pub use xsave::XsaveLayout;
