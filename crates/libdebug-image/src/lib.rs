@@ -1,2 +1,23 @@
-//! Placeholder until the first item lands.
+//! What an ELF file says: segments, entry point, symbols, build id.
+//!
+//! An [`Image`] takes bytes and knows addresses as the file writes them ([`FileAddress`]). It does not know any
+//! process: where a file lies in one is told by [`Image::load_bias`], the only place that relates the two.
+//!
+//! The bytes may be damaged or hostile. Whatever they are, the answer is a value, in bounded time and memory.
 #![forbid(unsafe_code)]
+
+mod address;
+mod by_address;
+mod by_name;
+mod dynamic;
+mod error;
+mod image;
+mod layout;
+mod symbol;
+mod table;
+
+pub use address::{FileAddress, FileOffset};
+pub use error::ImageError;
+pub use image::{Image, ImageBytes};
+pub use layout::{ImageKind, Machine, Section, Segment};
+pub use symbol::{Symbol, SymbolBinding, SymbolKind};

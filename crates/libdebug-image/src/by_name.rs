@@ -1,0 +1,131 @@
+//! From a name to symbols: by a search through the string table at first, by a hash table when names are
+//! asked for again and again.
+
+use memchr::memmem;
+
+use crate::Symbol;
+use crate::table::{Table, Tables, bare_name};
+
+/// The symbols of that name, found without any preparation.
+pub(crate) fn scan<'a>(tables: &Tables<'a>, name: &str) -> Vec<Symbol<'a>> {
+    tables.each().flat_map(|(_, table)| scan_table(table, name)).collect()
+}
+
+fn scan_table<'a>(table: Table<'a>, name: &str) -> Vec<Symbol<'a>> {
+    let positions = string_positions(&table, name);
+    if positions.is_empty() {
+        return Vec::new();
+    }
+    let wanted = table.name_positions().zip(0..).filter(|(at, _)| positions.binary_search(at).is_ok());
+    wanted.filter_map(|(_, index)| table.symbol(index)).collect()
+}
+
+/// Where in the string table the name stands, sorted. It may be the tail of a longer name: linkers share them.
+fn string_positions(table: &Table<'_>, name: &str) -> Vec<u32> {
+    if name.is_empty() || name.as_bytes().contains(&0) {
+        return Vec::new();
+    }
+    let mut found = occurrences(table.strings, name, 0);
+    // Versions are written into the name in `.symtab` only.
+    if !table.is_dynamic() && !name.contains('@') {
+        found.extend(occurrences(table.strings, name, b'@'));
+        found.sort_unstable();
+    }
+    found
+}
+
+/// With its terminator a name cannot overlap itself, so that a search which skips what it found finds all.
+fn occurrences(strings: &[u8], name: &str, terminator: u8) -> Vec<u32> {
+    let needle = [name.as_bytes(), &[terminator]].concat();
+    memmem::find_iter(strings, &needle).map_while(|at| u32::try_from(at).ok()).collect()
+}
+
+const END: u32 = u32::MAX;
+
+/// A chained hash table over the names of a file: one node per symbol, and no copy of any name.
+///
+/// Chains, not open addressing: a file of a million equal names is built in linear time, too.
+#[derive(Debug)]
+pub(crate) struct NameIndex {
+    heads: Vec<u32>,
+    nodes: Vec<Node>,
+}
+
+#[derive(Debug)]
+struct Node {
+    hash: u32,
+    symbol: u32,
+    next: u32,
+}
+
+impl NameIndex {
+    pub(crate) fn build(tables: &Tables<'_>) -> Self {
+        let mut nodes = Vec::with_capacity(tables.len());
+        for (id, table, entry) in tables.entries() {
+            if let Some(name) = table.raw_name(&entry) {
+                nodes.push(Node { hash: hash(bare_name(name)), symbol: id, next: END });
+            }
+        }
+        let mut heads = vec![END; nodes.len().next_power_of_two()];
+        // Backwards, so that a chain lists its symbols in the order of the file.
+        for (at, node) in nodes.iter_mut().enumerate().rev() {
+            let bucket = bucket(node.hash, heads.len());
+            node.next = std::mem::replace(&mut heads[bucket], at as u32);
+        }
+        Self { heads, nodes }
+    }
+
+    pub(crate) fn find<'a>(&self, tables: &Tables<'a>, name: &str) -> Vec<Symbol<'a>> {
+        let bare = bare_name(name.as_bytes());
+        let hash = hash(bare);
+        let candidates = self.chain(hash).filter(|node| node.hash == hash);
+        let symbols = candidates.filter_map(|node| tables.symbol_if_named(node.symbol, name));
+        symbols.collect()
+    }
+
+    fn chain(&self, hash: u32) -> impl Iterator<Item = &Node> {
+        let head = self.heads.get(bucket(hash, self.heads.len())).copied().unwrap_or(END);
+        let node = |at: u32| self.nodes.get(at as usize);
+        std::iter::successors(node(head), move |previous| node(previous.next))
+    }
+}
+
+impl<'a> Tables<'a> {
+    /// The symbol when it has that name, or that name with that version.
+    fn symbol_if_named(&self, id: u32, name: &str) -> Option<Symbol<'a>> {
+        let symbol = self.symbol(id)?;
+        (symbol.name == name || (name.contains('@') && self.raw_name(id)? == name.as_bytes()))
+            .then_some(symbol)
+    }
+
+    fn raw_name(&self, id: u32) -> Option<&'a [u8]> {
+        let behind = self.symtab.map_or(0, |table| table.len());
+        let (table, index) = match id.checked_sub(behind) {
+            None => (self.symtab?, id),
+            Some(index) => (self.dynsym?, index),
+        };
+        table.raw_name(&table.entry(index)?)
+    }
+}
+
+fn bucket(hash: u32, buckets: usize) -> usize {
+    hash as usize & (buckets - 1)
+}
+
+/// Multiply and fold, eight bytes at a time. It need not resist an attacker: a long chain costs what a scan
+/// costs.
+fn hash(name: &[u8]) -> u32 {
+    let (chunks, rest) = name.as_chunks::<8>();
+    let mut state = mix(0, name.len() as u64);
+    for chunk in chunks {
+        state = mix(state, u64::from_le_bytes(*chunk));
+    }
+    let mut last = [0; 8];
+    last[..rest.len()].copy_from_slice(rest);
+    mix(state, u64::from_le_bytes(last)) as u32
+}
+
+const fn mix(state: u64, word: u64) -> u64 {
+    let product = (state ^ word) as u128 * 0x9e37_79b9_7f4a_7c15_f39c_c060_5ced_c835_u128;
+    (product >> 64) as u64 ^ product as u64
+}
