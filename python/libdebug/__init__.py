@@ -1,0 +1,1 @@
+"""A programmatic debugger for Linux programs."""

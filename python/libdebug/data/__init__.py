@@ -1,0 +1,1 @@
+"""The plain values that a debugger is given and gives back."""

@@ -1,0 +1,1 @@
+"""What the package shares: configuration, paths of programs, facts of platforms."""
