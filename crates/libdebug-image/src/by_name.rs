@@ -126,6 +126,7 @@ fn hash(name: &[u8]) -> u32 {
 }
 
 const fn mix(state: u64, word: u64) -> u64 {
-    let product = (state ^ word) as u128 * 0x9e37_79b9_7f4a_7c15_f39c_c060_5ced_c835_u128;
+    let factor = (state ^ word).wrapping_add(0x9e37_79b9_7f4a_7c15);
+    let product = factor as u128 * 0xf39c_c060_5ced_c835_u128;
     (product >> 64) as u64 ^ product as u64
 }
