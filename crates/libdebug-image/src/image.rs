@@ -118,8 +118,18 @@ impl Image {
     /// the file from `map_file_offset` on mapped at `map_start`. `None` when no segment belongs to that
     /// mapping.
     ///
-    /// Segments that share a page of the file are mapped from the same offset. Then the first one is taken
-    /// for the mapping's, which the lowest mapping of a file always is.
+    /// Hand in the lowest mapping of the file. Two segments that share a page of the file are mapped from the
+    /// same offset (read-only data and RELRO often are), and nothing tells their mappings apart; the first
+    /// segment is taken then, and the lowest mapping is always the first segment's.
+    ///
+    /// ```
+    /// # use std::sync::Arc;
+    /// # let image = libdebug_image::Image::parse(Arc::new(std::fs::read(std::env::current_exe()?)?))?;
+    /// let first = image.segments()[0];
+    /// let bias = image.load_bias(0x5555_5555_4000, first.offset.0, 4096);
+    /// assert_eq!(bias, Some(0x5555_5555_4000 - first.address.0));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     #[must_use]
     pub fn load_bias(&self, map_start: u64, map_file_offset: u64, page_size: u64) -> Option<u64> {
         let in_file = self.layout.segments.iter().filter(|segment| segment.file_size > 0);
