@@ -69,7 +69,8 @@ fn close_open_ends(rows: &mut [Row], segments: &[Segment]) {
             next = rows[at + 1].address;
         }
         if !rows[at].has_size {
-            rows[at].end = next.min(segment_end(segments, address));
+            // Marks like `_end` stand behind the last byte of a segment: they are found at their own address.
+            rows[at].end = next.min(segment_end(segments, address)).max(address.saturating_add(1));
         }
     }
 }

@@ -4,7 +4,7 @@
 use memchr::memmem;
 
 use crate::Symbol;
-use crate::table::{Table, Tables, bare_name};
+use crate::table::{Table, Tables};
 
 /// The symbols of that name, found without any preparation.
 pub(crate) fn scan<'a>(tables: &Tables<'a>, name: &str) -> Vec<Symbol<'a>> {
@@ -62,8 +62,8 @@ impl NameIndex {
     pub(crate) fn build(tables: &Tables<'_>) -> Self {
         let mut nodes = Vec::with_capacity(tables.len());
         for (id, table, entry) in tables.entries() {
-            if let Some(name) = table.raw_name(&entry) {
-                nodes.push(Node { hash: hash(bare_name(name)), symbol: id, next: END });
+            if let Some((name, _)) = table.name_and_version(&entry) {
+                nodes.push(Node { hash: hash(name), symbol: id, next: END });
             }
         }
         let mut heads = vec![END; nodes.len().next_power_of_two()];
@@ -76,35 +76,16 @@ impl NameIndex {
     }
 
     pub(crate) fn find<'a>(&self, tables: &Tables<'a>, name: &str) -> Vec<Symbol<'a>> {
-        let bare = bare_name(name.as_bytes());
-        let hash = hash(bare);
+        let name = name.as_bytes();
+        let hash = hash(name.split(|&byte| byte == b'@').next().unwrap_or_default());
         let candidates = self.chain(hash).filter(|node| node.hash == hash);
-        let symbols = candidates.filter_map(|node| tables.symbol_if_named(node.symbol, name));
-        symbols.collect()
+        candidates.filter_map(|node| tables.symbol_if_named(node.symbol, name)).collect()
     }
 
     fn chain(&self, hash: u32) -> impl Iterator<Item = &Node> {
         let head = self.heads.get(bucket(hash, self.heads.len())).copied().unwrap_or(END);
         let node = |at: u32| self.nodes.get(at as usize);
         std::iter::successors(node(head), move |previous| node(previous.next))
-    }
-}
-
-impl<'a> Tables<'a> {
-    /// The symbol when it has that name, or that name with that version.
-    fn symbol_if_named(&self, id: u32, name: &str) -> Option<Symbol<'a>> {
-        let symbol = self.symbol(id)?;
-        (symbol.name == name || (name.contains('@') && self.raw_name(id)? == name.as_bytes()))
-            .then_some(symbol)
-    }
-
-    fn raw_name(&self, id: u32) -> Option<&'a [u8]> {
-        let behind = self.symtab.map_or(0, |table| table.len());
-        let (table, index) = match id.checked_sub(behind) {
-            None => (self.symtab?, id),
-            Some(index) => (self.dynsym?, index),
-        };
-        table.raw_name(&table.entry(index)?)
     }
 }
 

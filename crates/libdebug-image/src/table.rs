@@ -87,42 +87,46 @@ impl<'a> Table<'a> {
         }
     }
 
-    /// The name with its version, as the string table has it.
-    pub(crate) fn raw_name(&self, entry: &Entry) -> Option<&'a [u8]> {
+    /// The name without version, and the version with its `@` or nothing.
+    pub(crate) fn name_and_version(&self, entry: &Entry) -> Option<(&'a [u8], &'a [u8])> {
         let rest = self.strings.get(entry.name as usize..)?;
-        let name = rest.get(..memchr::memchr(0, rest)?)?;
-        (!name.is_empty()).then_some(name)
+        let end = memchr::memchr2(0, b'@', rest).filter(|&end| end > 0)?;
+        let (name, tail) = rest.split_at(end);
+        let version = if tail[0] == 0 { &[] } else { &tail[..memchr::memchr(0, tail)?] };
+        Some((name, version))
+    }
+
+    /// True when the entry has that name, with any version or, when the name gives one, with that one.
+    pub(crate) fn is_named(&self, entry: &Entry, name: &[u8]) -> bool {
+        let rest = self.strings.get(entry.name as usize..).unwrap_or_default();
+        rest.starts_with(name)
+            && match rest.get(name.len()) {
+                Some(0) => true,
+                Some(b'@') => !name.contains(&b'@'),
+                _ => false,
+            }
     }
 
     pub(crate) fn symbol(&self, index: u32) -> Option<Symbol<'a>> {
         let entry = self.entry(index)?;
-        let raw = self.raw_name(&entry)?;
+        let (name, version) = self.name_and_version(&entry)?;
         Some(Symbol {
-            name: str::from_utf8(bare_name(raw)).ok()?,
+            name: str::from_utf8(name).ok()?,
             address: FileAddress(entry.address),
             size: entry.size,
             kind: entry.kind,
             binding: entry.binding,
-            is_default_version: self.is_default_version(index, raw),
+            is_default_version: self.is_default_version(index, version),
             is_dynamic: self.is_dynamic,
         })
     }
 
     /// `.symtab` writes versions into the name, `@@` before the default one; `.dynsym` has a parallel array
     /// whose top bit hides the others.
-    fn is_default_version(&self, index: u32, raw: &[u8]) -> bool {
-        let version = &raw[bare_name(raw).len()..];
+    fn is_default_version(&self, index: u32, version: &[u8]) -> bool {
         let at = index as usize * 2;
         let is_hidden = self.versions.get(at + 1).is_some_and(|high| high & 0x80 != 0);
         (version.is_empty() || version.starts_with(b"@@")) && !is_hidden
-    }
-}
-
-/// The name up to its version. A leading `@` is a part of the name.
-pub(crate) fn bare_name(raw: &[u8]) -> &[u8] {
-    match memchr::memchr(b'@', raw) {
-        Some(end) if end > 0 => &raw[..end],
-        _ => raw,
     }
 }
 
@@ -187,10 +191,21 @@ impl<'a> Tables<'a> {
     }
 
     pub(crate) fn symbol(&self, id: u32) -> Option<Symbol<'a>> {
+        let (table, index) = self.locate(id)?;
+        table.symbol(index)
+    }
+
+    /// The symbol when it has that name.
+    pub(crate) fn symbol_if_named(&self, id: u32, name: &[u8]) -> Option<Symbol<'a>> {
+        let (table, index) = self.locate(id)?;
+        if table.is_named(&table.entry(index)?, name) { table.symbol(index) } else { None }
+    }
+
+    fn locate(&self, id: u32) -> Option<(Table<'a>, u32)> {
         let behind = self.symtab.map_or(0, |table| table.len());
         match id.checked_sub(behind) {
-            None => self.symtab?.symbol(id),
-            Some(index) => self.dynsym?.symbol(index),
+            None => Some((self.symtab?, id)),
+            Some(index) => Some((self.dynsym?, index)),
         }
     }
 
