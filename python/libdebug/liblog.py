@@ -13,10 +13,11 @@ Levels are set in `libdebug.libcontext`, or for one run by a word on the command
 from __future__ import annotations
 
 import sys
-from typing import TYPE_CHECKING, Any
 
+TYPE_CHECKING = False  # importing `typing` takes longer than all the rest
 if TYPE_CHECKING:
     from logging import Logger
+    from typing import Any
 
 #: The level above all others: a logger set to it says nothing.
 SILENT = 60

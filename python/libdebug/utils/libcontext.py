@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, ClassVar
-
 from libdebug.liblog import liblog
 from libdebug.utils.platform_utils import host_platform
 
+TYPE_CHECKING = False  # importing `typing` takes longer than all the rest
 if TYPE_CHECKING:
     from types import TracebackType
+    from typing import Any, ClassVar
 
 _TRACE_LEVELS = ["DEBUG", "SILENT"]
 _GENERAL_LEVELS = ["DEBUG", "INFO", "WARNING", "SILENT"]
