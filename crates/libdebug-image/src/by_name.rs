@@ -1,18 +1,36 @@
 //! From a name to symbols: by a search through the string table at first, by a hash table when names are
 //! asked for again and again.
 
+use std::sync::OnceLock;
+use std::sync::atomic::{AtomicU32, Ordering};
+
 use memchr::memmem;
 
 use crate::Symbol;
-use crate::table::{Table, Tables};
+use crate::table::Table;
 
-/// The symbols of that name, found without any preparation.
-pub(crate) fn scan<'a>(tables: &Tables<'a>, name: &str) -> Vec<Symbol<'a>> {
-    tables.each().flat_map(|(_, table)| scan_table(table, name)).collect()
+/// So many names are searched for in a table before a hash table of all its names pays.
+const SCANS_BEFORE_INDEX: u32 = 2;
+
+/// The names of one symbol table, and what has been prepared for finding them.
+#[derive(Debug, Default)]
+pub(crate) struct Names {
+    scans: AtomicU32,
+    index: OnceLock<NameIndex>,
 }
 
-fn scan_table<'a>(table: Table<'a>, name: &str) -> Vec<Symbol<'a>> {
-    let positions = string_positions(&table, name);
+impl Names {
+    /// The table's symbols of that name, in its order. It must always be asked about the same table.
+    pub(crate) fn find<'a>(&self, table: &Table<'a>, name: &str) -> Vec<Symbol<'a>> {
+        if self.index.get().is_none() && self.scans.fetch_add(1, Ordering::Relaxed) < SCANS_BEFORE_INDEX {
+            return scan(table, name);
+        }
+        self.index.get_or_init(|| NameIndex::build(table)).find(table, name)
+    }
+}
+
+fn scan<'a>(table: &Table<'a>, name: &str) -> Vec<Symbol<'a>> {
+    let positions = string_positions(table, name);
     if positions.is_empty() {
         return Vec::new();
     }
@@ -42,11 +60,11 @@ fn occurrences(strings: &[u8], name: &str, terminator: u8) -> Vec<u32> {
 
 const END: u32 = u32::MAX;
 
-/// A chained hash table over the names of a file: one node per symbol, and no copy of any name.
+/// A chained hash table over the names of a table: one node per symbol, and no copy of any name.
 ///
 /// Chains, not open addressing: a file of a million equal names is built in linear time, too.
 #[derive(Debug)]
-pub(crate) struct NameIndex {
+struct NameIndex {
     heads: Vec<u32>,
     nodes: Vec<Node>,
 }
@@ -59,11 +77,12 @@ struct Node {
 }
 
 impl NameIndex {
-    pub(crate) fn build(tables: &Tables<'_>) -> Self {
-        let mut nodes = Vec::with_capacity(tables.len());
-        for (id, table, entry) in tables.entries() {
-            if let Some((name, _)) = table.name_and_version(&entry) {
-                nodes.push(Node { hash: hash(name), symbol: id, next: END });
+    fn build(table: &Table<'_>) -> Self {
+        let mut nodes = Vec::with_capacity(table.len() as usize);
+        for index in 0..table.len() {
+            let entry = table.entry(index);
+            if let Some((name, _)) = entry.and_then(|entry| table.name_and_version(&entry)) {
+                nodes.push(Node { hash: hash(name), symbol: index, next: END });
             }
         }
         let mut heads = vec![END; nodes.len().next_power_of_two()];
@@ -75,11 +94,11 @@ impl NameIndex {
         Self { heads, nodes }
     }
 
-    pub(crate) fn find<'a>(&self, tables: &Tables<'a>, name: &str) -> Vec<Symbol<'a>> {
+    fn find<'a>(&self, table: &Table<'a>, name: &str) -> Vec<Symbol<'a>> {
         let name = name.as_bytes();
         let hash = hash(name.split(|&byte| byte == b'@').next().unwrap_or_default());
         let candidates = self.chain(hash).filter(|node| node.hash == hash);
-        candidates.filter_map(|node| tables.symbol_if_named(node.symbol, name)).collect()
+        candidates.filter_map(|node| table.symbol_if_named(node.symbol, name)).collect()
     }
 
     fn chain(&self, hash: u32) -> impl Iterator<Item = &Node> {

@@ -1,18 +1,14 @@
 use std::fmt;
-use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, OnceLock};
 
 use crate::by_address::AddressIndex;
-use crate::by_name::{self, NameIndex};
+use crate::by_name::Names;
 use crate::layout::Layout;
 use crate::table::{Class, Tables};
 use crate::{FileAddress, FileOffset, ImageError, ImageKind, Machine, Section, Segment, Symbol};
 
 /// The bytes of a file, however they are held: read, mapped, or copied out of a process.
 pub type ImageBytes = Arc<dyn AsRef<[u8]> + Send + Sync>;
-
-/// So many names are searched for in the tables before a hash table of all of them pays.
-const SCANS_BEFORE_INDEX: u32 = 2;
 
 /// An ELF file.
 ///
@@ -29,8 +25,8 @@ const SCANS_BEFORE_INDEX: u32 = 2;
 pub struct Image {
     bytes: ImageBytes,
     layout: Layout,
-    scans: AtomicU32,
-    names: OnceLock<NameIndex>,
+    static_names: Names,
+    dynamic_names: Names,
     addresses: OnceLock<AddressIndex>,
 }
 
@@ -45,8 +41,8 @@ impl Image {
         Ok(Self {
             bytes,
             layout,
-            scans: AtomicU32::new(0),
-            names: OnceLock::new(),
+            static_names: Names::default(),
+            dynamic_names: Names::default(),
             addresses: OnceLock::new(),
         })
     }
@@ -170,24 +166,35 @@ impl Image {
         self.data().get(range)
     }
 
-    /// The symbol that a user means by that name: a default version before an old one, a global one before a
-    /// weak and a local one, `.symtab` before `.dynsym`. A version can be given: `memcpy@GLIBC_2.2.5`, for
-    /// names that have it in `.symtab`.
+    /// The symbol that a user means by that name: a default version before an old one, `.symtab` before
+    /// `.dynsym`, a global one before a weak and a local one. A version can be given: `memcpy@GLIBC_2.2.5`,
+    /// for names that have it in `.symtab`.
     #[must_use]
     pub fn symbol(&self, name: &str) -> Option<Symbol<'_>> {
+        let mut found = self.static_symbols_named(name);
+        // What `.dynsym` defines is in `.symtab`, too, wherever there is one.
+        if !found.iter().any(|symbol| symbol.is_default_version) {
+            found.extend(self.dynamic_symbols_named(name));
+        }
         // Reversed, because of several equals `max_by_key` takes the last.
-        self.symbols_named(name).into_iter().rev().max_by_key(Symbol::rank)
+        found.into_iter().rev().max_by_key(Symbol::rank)
     }
 
     /// All symbols of that name, in the order of the file. A symbol that is in `.symtab` and in `.dynsym` is
     /// listed twice.
     #[must_use]
     pub fn symbols_named(&self, name: &str) -> Vec<Symbol<'_>> {
-        let tables = self.tables();
-        if self.names.get().is_none() && self.scans.fetch_add(1, Ordering::Relaxed) < SCANS_BEFORE_INDEX {
-            return by_name::scan(&tables, name);
-        }
-        self.names.get_or_init(|| NameIndex::build(&tables)).find(&tables, name)
+        let mut found = self.static_symbols_named(name);
+        found.extend(self.dynamic_symbols_named(name));
+        found
+    }
+
+    fn static_symbols_named(&self, name: &str) -> Vec<Symbol<'_>> {
+        self.tables().symtab.map(|table| self.static_names.find(&table, name)).unwrap_or_default()
+    }
+
+    fn dynamic_symbols_named(&self, name: &str) -> Vec<Symbol<'_>> {
+        self.tables().dynsym.map(|table| self.dynamic_names.find(&table, name)).unwrap_or_default()
     }
 
     /// The symbol whose bytes include that address: the innermost, one with a size before one without. A

@@ -46,6 +46,6 @@ pub struct Symbol<'image> {
 impl Symbol<'_> {
     /// The greater, the more likely it is what a user means by the name or the address.
     pub(crate) fn rank(&self) -> impl Ord + use<> {
-        (self.is_default_version, self.binding, self.kind != SymbolKind::NoType, !self.is_dynamic)
+        (self.is_default_version, !self.is_dynamic, self.binding, self.kind != SymbolKind::NoType)
     }
 }

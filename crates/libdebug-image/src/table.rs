@@ -96,15 +96,15 @@ impl<'a> Table<'a> {
         Some((name, version))
     }
 
-    /// True when the entry has that name, with any version or, when the name gives one, with that one.
-    pub(crate) fn is_named(&self, entry: &Entry, name: &[u8]) -> bool {
-        let rest = self.strings.get(entry.name as usize..).unwrap_or_default();
-        rest.starts_with(name)
-            && match rest.get(name.len()) {
-                Some(0) => true,
-                Some(b'@') => !name.contains(&b'@'),
-                _ => false,
-            }
+    /// The symbol when it has that name, with any version or, when the name gives one, with that one.
+    pub(crate) fn symbol_if_named(&self, index: u32, name: &[u8]) -> Option<Symbol<'a>> {
+        let rest = self.strings.get(self.entry(index)?.name as usize..)?;
+        let is_named = match rest.strip_prefix(name)?.first() {
+            Some(0) => true,
+            Some(b'@') => !name.contains(&b'@'),
+            _ => false,
+        };
+        if is_named { self.symbol(index) } else { None }
     }
 
     pub(crate) fn symbol(&self, index: u32) -> Option<Symbol<'a>> {
@@ -191,21 +191,10 @@ impl<'a> Tables<'a> {
     }
 
     pub(crate) fn symbol(&self, id: u32) -> Option<Symbol<'a>> {
-        let (table, index) = self.locate(id)?;
-        table.symbol(index)
-    }
-
-    /// The symbol when it has that name.
-    pub(crate) fn symbol_if_named(&self, id: u32, name: &[u8]) -> Option<Symbol<'a>> {
-        let (table, index) = self.locate(id)?;
-        if table.is_named(&table.entry(index)?, name) { table.symbol(index) } else { None }
-    }
-
-    fn locate(&self, id: u32) -> Option<(Table<'a>, u32)> {
         let behind = self.symtab.map_or(0, |table| table.len());
         match id.checked_sub(behind) {
-            None => Some((self.symtab?, id)),
-            Some(index) => Some((self.dynsym?, index)),
+            None => self.symtab?.symbol(id),
+            Some(index) => self.dynsym?.symbol(index),
         }
     }
 
