@@ -34,6 +34,11 @@ impl fmt::Display for Pid {
 pub struct Errno(pub i32);
 
 impl Errno {
+    /// `EINVAL`.
+    pub const INVALID: Self = Self(libc::EINVAL);
+    /// `EACCES`.
+    pub const ACCESS: Self = Self(libc::EACCES);
+
     /// The calling thread's last error.
     pub(crate) fn last() -> Self {
         Self(std::io::Error::last_os_error().raw_os_error().unwrap_or(0))

@@ -37,6 +37,7 @@ pub use file::MappedFile;
 pub use ids::{Errno, Pid, Signal, Tid};
 pub use latch::{Interest, Latch, Readiness, wait_ready};
 pub use memory::ProcessMemory;
+pub use proc::{environment, find_program};
 pub use ptrace::{Options, Ptrace, SignalInfo};
 pub use spawn::{SpawnSpec, Spawned, StdioPlan};
 pub use stdio::{Pipe, Terminal, pipe, set_foreground, terminal_foreground};

@@ -1,7 +1,7 @@
 //! /proc, parsed by hand on bytes: see proc(5).
 
 use std::fs;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use crate::error::{KernelError, Result};
 use crate::ids::{Errno, Pid, Tid};
@@ -167,6 +167,25 @@ pub fn activity(tid: Tid) -> String {
         Some(number) if number >= 0 => format!("{state} in system call {number}"),
         _ => state.to_owned(),
     }
+}
+
+/// The host's own environment: what a program inherits.
+pub fn environment() -> impl Iterator<Item = (std::ffi::OsString, std::ffi::OsString)> {
+    std::env::vars_os()
+}
+
+/// The file that execvp(3) would execute for `program`: itself when it has a slash, else the first executable
+/// one of that name in the directories of PATH; itself again when there is none.
+pub fn find_program(program: &Path) -> PathBuf {
+    let bare = program.components().count() == 1 && !program.as_os_str().as_encoded_bytes().contains(&b'/');
+    let directories = std::env::var_os("PATH").filter(|_| bare).unwrap_or_default();
+    let mut candidates = std::env::split_paths(&directories).map(|directory| directory.join(program));
+    candidates.find(|file| is_executable(file)).unwrap_or_else(|| program.to_owned())
+}
+
+fn is_executable(file: &Path) -> bool {
+    use std::os::unix::fs::PermissionsExt;
+    fs::metadata(file).is_ok_and(|found| found.is_file() && found.permissions().mode() & 0o111 != 0)
 }
 
 fn word(bytes: &[u8]) -> u64 {

@@ -82,6 +82,12 @@ impl Ptrace {
         Self(PhantomData)
     }
 
+    /// Whether `tracer`, as /proc/TID/status names one, is the calling thread.
+    pub fn is_own(self, tracer: Tid) -> bool {
+        // SAFETY: gettid has no preconditions.
+        tracer.0 == unsafe { libc::gettid() }
+    }
+
     /// PTRACE_SEIZE: attaches without stopping. Threads and children that `tid` creates are seized too when
     /// `options` say so.
     ///

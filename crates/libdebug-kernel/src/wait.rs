@@ -122,6 +122,25 @@ impl Ptrace {
         }
     }
 
+    /// What a tracee of this thread has already reported; does not block. For draining after a blocking wait.
+    ///
+    /// # Errors
+    /// What wait4(2) says beyond `EINTR` and `ECHILD`.
+    pub fn poll(&self) -> Result<Option<(Tid, Event)>> {
+        let mut status = 0;
+        count();
+        let options = libc::__WALL | libc::__WNOTHREAD | libc::WNOHANG;
+        // SAFETY: `status` is valid for the write.
+        let result = match unsafe { libc::waitpid(-1, &mut status, options) } {
+            -1 => -i64::from(Errno::last().0),
+            pid => i64::from(pid),
+        };
+        match if result == 0 { None } else { waited(result, status)? } {
+            Some(Wait::Tracee(tid, event)) => Ok(Some((tid, event))),
+            _ => Ok(None),
+        }
+    }
+
     /// Blocks until `tid` changes state, whatever the bell says.
     ///
     /// # Errors

@@ -1,0 +1,558 @@
+//! The handle that a user's threads hold.
+
+use std::fmt;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::{Duration, Instant};
+
+use libdebug_kernel::{Interest, Pid, Readiness, Tid, proc, wait_ready};
+use std::os::fd::AsFd;
+
+use crate::breakpoint::{Action, Breakpoint, BreakpointCell, BreakpointSpec};
+use crate::builder::{Builder, Launch};
+use crate::error::{Error, Result};
+use crate::host::{Host, RustHost};
+use crate::io::{IoError, ProcessIo, ProcessState, Wait};
+use crate::mailbox::{Responder, lock, reply};
+use crate::session::{Phase, Session, Shared, read};
+use crate::symbols::FileScope;
+use crate::thread::Thread;
+use crate::tracer::{self, Command};
+
+/// A debugger: one process at a time, and the thread that traces it. A handle, cheap to clone and usable from
+/// any thread; the process ends when the last handle is dropped, unless it was started otherwise.
+#[derive(Clone)]
+pub struct Debugger {
+    shared: Arc<Shared>,
+    /// Absent in handles made for callbacks, which must not keep the debugger alive.
+    _owner: Option<Arc<Owner>>,
+}
+
+/// Ends the tracer thread with the last handle.
+struct Owner(Arc<Shared>);
+
+impl Drop for Owner {
+    fn drop(&mut self) {
+        end(&self.0);
+    }
+}
+
+fn end(shared: &Arc<Shared>) {
+    // After a fork the thread exists in the parent only; and the tracer thread cannot wait for itself.
+    if shared.owner != std::process::id() {
+        return;
+    }
+    let on_tracer = tracer::current(shared).is_some();
+    shared.interrupt.store(true, Ordering::Release);
+    shared.mailbox.ring();
+    let (responder, ended) = reply();
+    let posted = shared.mailbox.post(Command::Terminate(responder)).is_ok();
+    if posted && !on_tracer {
+        ended.wait();
+    }
+}
+
+impl fmt::Debug for Debugger {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Debugger").field("pid", &self.pid().map(|pid| pid.0)).finish()
+    }
+}
+
+impl Debugger {
+    /// A debugger without a process, in a plain Rust program.
+    ///
+    /// # Errors
+    /// [`Error::Kernel`] or [`Error::File`] when no thread or descriptor is to be had.
+    pub fn new() -> Result<Self> {
+        Self::with_host(Arc::new(RustHost))
+    }
+
+    /// A debugger without a process, in a program of another kind.
+    ///
+    /// # Errors
+    /// As [`Debugger::new`].
+    pub fn with_host(host: Arc<dyn Host>) -> Result<Self> {
+        let shared = Arc::new(Shared::new(Arc::clone(&host))?);
+        let of_thread = Arc::clone(&shared);
+        host.spawn(Box::new(move || tracer::run(&of_thread)))
+            .map_err(|error| Error::File { path: "a thread".into(), error })?;
+        Ok(Self { _owner: Some(Arc::new(Owner(Arc::clone(&shared)))), shared })
+    }
+
+    /// Describes a program to run, or the way to attach.
+    ///
+    /// ```
+    /// # fn main() -> libdebug::Result<()> {
+    /// let debugger = libdebug::Debugger::builder("/bin/true").aslr(false).run()?;
+    /// debugger.cont()?;
+    /// debugger.wait()?;
+    /// assert_eq!(debugger.exit_code()?, Some(0));
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn builder(program: impl Into<std::path::PathBuf>) -> Builder {
+        Builder::new(program)
+    }
+
+    pub(crate) fn from_shared(shared: &Arc<Shared>) -> Self {
+        Self { shared: Arc::clone(shared), _owner: None }
+    }
+
+    pub(crate) fn shared(&self) -> &Arc<Shared> {
+        &self.shared
+    }
+
+    /// Starts a program, which then stands at its entry point (or its very first instruction). A process that
+    /// is being debugged is killed first, and everything that was set in it is forgotten.
+    ///
+    /// # Errors
+    /// [`Error::Spawn`] when the program cannot be executed; nothing is left behind then.
+    pub fn run(&self, launch: &Launch) -> Result<()> {
+        self.forbid_in_callback("run")?;
+        self.kill_if_any()?;
+        let (spec, io) = launch.prepare()?;
+        self.ask(|answer| Command::Launch(Box::new(spec), answer))??;
+        *lock(&self.shared.io) = io.map(Arc::new);
+        Ok(())
+    }
+
+    /// Attaches to a live process: all its threads are stopped then. A process that is being debugged is
+    /// killed first.
+    ///
+    /// # Errors
+    /// [`Error::NoSuchProcess`], at once; [`Error::AttachDenied`] with the reason.
+    pub fn attach(&self, pid: Pid, kill_on_exit: bool) -> Result<()> {
+        self.forbid_in_callback("attach")?;
+        self.kill_if_any()?;
+        *lock(&self.shared.io) = None;
+        self.ask(|answer| Command::Attach { pid, kill_on_exit, answer })?.map(drop)
+    }
+
+    /// Lets the process go: it runs on, as it was, without breakpoints.
+    ///
+    /// # Errors
+    /// [`Error::NoProcess`], and those of [`Debugger::wait`].
+    pub fn detach(&self) -> Result<()> {
+        self.forbid_in_callback("detach")?;
+        self.stopped_session()?;
+        self.ask(Command::Detach)?
+    }
+
+    /// Kills the process and waits for its end. Its registers can still be read.
+    ///
+    /// # Errors
+    /// [`Error::NoProcess`] without one, and those of [`Debugger::wait`].
+    pub fn kill(&self) -> Result<()> {
+        self.forbid_in_callback("kill")?;
+        self.stopped_session()?;
+        let killed = self.ask(Command::Kill)?;
+        lock(&self.shared.foreground).take();
+        killed
+    }
+
+    fn kill_if_any(&self) -> Result<()> {
+        self.check_owner()?;
+        let live = self.shared.session().filter(|session| !session.closed.load(Ordering::Acquire));
+        if live.is_some() {
+            self.interrupt()?;
+            self.await_stop(None)?;
+            self.ask(Command::Kill)??;
+        }
+        let _ = self.shared.take_failure();
+        Ok(())
+    }
+
+    /// Ends the process, unless it is to live on, and the debugger.
+    pub fn terminate(&self) {
+        end(&self.shared);
+        lock(&self.shared.foreground).take();
+    }
+
+    /// Lets all threads go on, and returns at once.
+    ///
+    /// # Errors
+    /// [`Error::Died`] when there is nothing left to go on; [`Error::Callback`] when one failed since the last
+    /// call that said so; those of [`Debugger::wait`].
+    pub fn cont(&self) -> Result<()> {
+        self.resume(Command::Cont)
+    }
+
+    fn resume(&self, command: Command) -> Result<()> {
+        let session = self.stopped_session()?;
+        self.raise_failure()?;
+        check_alive(&session)?;
+        if let Some(tracer) = tracer::current(&self.shared) {
+            tracer.execute(command);
+            return Ok(());
+        }
+        self.shared.interrupt.store(false, Ordering::Release);
+        self.shared.stopped.clear();
+        session.set_phase(Phase::Running);
+        self.shared.mailbox.post(command).map_err(|_| Error::Terminated)
+    }
+
+    /// Blocks until the process has stopped or ended; at once when it has.
+    ///
+    /// # Errors
+    /// [`Error::Callback`] when a callback failed; [`Error::Interrupted`] when the host ended the wait: the
+    /// process runs on then; [`Error::InCallback`]; [`Error::NoProcess`]; [`Error::Terminated`].
+    pub fn wait(&self) -> Result<()> {
+        self.wait_until(None)
+    }
+
+    /// As [`Debugger::wait`], for a limited time.
+    ///
+    /// # Errors
+    /// As [`Debugger::wait`], and [`Error::Timeout`] with what each thread is doing.
+    pub fn wait_timeout(&self, timeout: Duration) -> Result<()> {
+        self.wait_until(Some((Instant::now() + timeout, timeout)))
+    }
+
+    fn wait_until(&self, deadline: Option<(Instant, Duration)>) -> Result<()> {
+        self.forbid_in_callback("wait")?;
+        self.open_session()?;
+        self.await_stop(deadline)?;
+        self.raise_failure()
+    }
+
+    fn await_stop(&self, deadline: Option<(Instant, Duration)>) -> Result<()> {
+        self.check_owner()?;
+        let check = || self.shared.host.check().map_err(Error::Interrupted);
+        let check: Option<&dyn Fn() -> Result<()>> =
+            if self.shared.host.has_check() { Some(&check) } else { None };
+        let until = deadline.map(|(until, _)| until);
+        while !self.shared.stopped.is_set() {
+            match wait_ready(&[(self.shared.stopped.as_fd(), Interest::Read)], until, check)? {
+                Readiness::TimedOut => return Err(self.timeout(deadline)),
+                Readiness::Ready(_) | Readiness::Interrupted => {}
+            }
+        }
+        Ok(())
+    }
+
+    fn timeout(&self, deadline: Option<(Instant, Duration)>) -> Error {
+        let live = |session: Arc<Session>| read(&session.threads).clone();
+        let cells = self.shared.session().map(live).unwrap_or_default();
+        let living = cells.iter().filter(|cell| cell.death().is_none());
+        let threads = living.map(|cell| (cell.tid, proc::activity(cell.tid))).collect();
+        Error::Timeout { waited: deadline.map_or(Duration::ZERO, |(_, waited)| waited), threads }
+    }
+
+    /// Stops the process; nothing to do when it is stopped. In a callback: the process stays stopped after it.
+    /// Returns at once; [`Debugger::wait`] says when it has happened.
+    ///
+    /// # Errors
+    /// [`Error::NoProcess`], [`Error::Terminated`].
+    pub fn interrupt(&self) -> Result<()> {
+        let session = self.open_session()?;
+        if session.phase() == Phase::Running {
+            self.shared.interrupt.store(true, Ordering::Release);
+            self.shared.mailbox.ring();
+        }
+        Ok(())
+    }
+
+    pub(crate) fn step_thread(&self, tid: Tid) -> Result<()> {
+        self.resume_and_wait(Command::Step(tid))
+    }
+
+    pub(crate) fn step_thread_until(&self, tid: Tid, address: u64, limit: Option<u64>) -> Result<()> {
+        self.resume_and_wait(Command::StepUntil { tid, address, limit })
+    }
+
+    pub(crate) fn next_thread(&self, tid: Tid) -> Result<()> {
+        self.resume_and_wait(Command::Next(tid))
+    }
+
+    fn resume_and_wait(&self, command: Command) -> Result<()> {
+        self.resume(command)?;
+        if tracer::current(&self.shared).is_none() {
+            self.await_stop(None)?;
+            self.raise_failure()?;
+        }
+        Ok(())
+    }
+
+    /// Sets a breakpoint that stops the process at `symbol`, which may be followed by `+` and a hexadecimal
+    /// offset.
+    ///
+    /// # Errors
+    /// As [`Debugger::set_breakpoint`] and [`Debugger::resolve_symbol`].
+    pub fn breakpoint(&self, symbol: &str) -> Result<Breakpoint> {
+        self.breakpoint_with(symbol, Action::Stop)
+    }
+
+    /// As [`Debugger::breakpoint`], with what a hit does.
+    ///
+    /// # Errors
+    /// As [`Debugger::breakpoint`].
+    pub fn breakpoint_with(&self, symbol: &str, action: Action) -> Result<Breakpoint> {
+        let address = self.resolve_symbol(symbol, &FileScope::Hybrid)?.address;
+        let symbol = symbol.to_owned();
+        self.set_breakpoint(BreakpointSpec { symbol, action, ..BreakpointSpec::at(address) })
+    }
+
+    /// Sets a breakpoint or watchpoint. Several may be at one address.
+    ///
+    /// # Errors
+    /// [`Error::Breakpoint`] for what cannot be: an unmapped address, a fifth debug register. And those of
+    /// [`Debugger::wait`].
+    pub fn set_breakpoint(&self, spec: BreakpointSpec) -> Result<Breakpoint> {
+        check_alive(&*self.stopped_session()?)?;
+        let cell = self.ask(|answer| Command::SetBreakpoint(Box::new(spec), answer))??;
+        Ok(Breakpoint { cell, debugger: self.clone() })
+    }
+
+    pub(crate) fn set_breakpoint_enabled(&self, cell: &Arc<BreakpointCell>, on: bool) -> Result<()> {
+        self.stopped_session()?;
+        self.ask(|answer| Command::EnableBreakpoint(Arc::clone(cell), on, answer))?
+    }
+
+    pub(crate) fn remove_breakpoint(&self, cell: &Arc<BreakpointCell>) -> Result<()> {
+        self.stopped_session()?;
+        self.ask(|answer| Command::RemoveBreakpoint(Arc::clone(cell), answer))?
+    }
+
+    pub(crate) fn load_registers(&self, tid: Tid, extended: bool) -> Result<()> {
+        self.ask(|answer| Command::LoadRegisters { tid, extended, answer })?
+    }
+
+    /// The threads, in the order in which they were created; those that have ended stay. Does not wait.
+    pub fn threads(&self) -> Vec<Thread> {
+        let Some(session) = self.shared.session() else { return Vec::new() };
+        let cells = read(&session.threads).clone();
+        cells.into_iter().map(|cell| Thread::new(self.clone(), cell, Some(Arc::clone(&session)))).collect()
+    }
+
+    /// The first thread. Does not wait.
+    ///
+    /// # Errors
+    /// [`Error::NoProcess`] before run and attach.
+    pub fn main_thread(&self) -> Result<Thread> {
+        let session = self.shared.session().ok_or(Error::NoProcess)?;
+        let cell = session.leader().ok_or(Error::NoProcess)?;
+        Ok(Thread::new(self.clone(), cell, Some(session)))
+    }
+
+    /// The process's pid, also after its end. Does not wait.
+    pub fn pid(&self) -> Option<Pid> {
+        self.shared.session().map(|session| session.pid)
+    }
+
+    /// Whether the process is running right now. Does not wait.
+    pub fn is_running(&self) -> bool {
+        self.shared.session().is_some_and(|session| session.phase() == Phase::Running)
+    }
+
+    /// Whether all threads of the process have ended. Does not wait.
+    pub fn is_dead(&self) -> bool {
+        self.shared.session().is_some_and(|session| session.phase() == Phase::Dead)
+    }
+
+    /// Whether a process is under debug: run or attached to, and neither killed nor detached since. Does not
+    /// wait.
+    pub fn is_debugging(&self) -> bool {
+        self.open_session().is_ok()
+    }
+
+    /// The code that the process exited with; `None` when it has not, or was killed by a signal.
+    ///
+    /// # Errors
+    /// Those of [`Debugger::wait`].
+    pub fn exit_code(&self) -> Result<Option<i32>> {
+        use libdebug_kernel::Death;
+        Ok(match self.death()? {
+            Some(Death::Exited(code)) => Some(code),
+            _ => None,
+        })
+    }
+
+    /// How the process ended, once it has.
+    ///
+    /// # Errors
+    /// Those of [`Debugger::wait`].
+    pub fn death(&self) -> Result<Option<libdebug_kernel::Death>> {
+        let thread = self.main_thread()?;
+        if !tracer_is_current(&self.shared) {
+            self.await_stop(None)?;
+        }
+        Ok(thread.death())
+    }
+
+    /// The memory maps, as they were when the process stopped.
+    ///
+    /// # Errors
+    /// Those of [`Debugger::wait`]; [`Error::Died`] when there is no memory any more.
+    pub fn maps(&self) -> Result<Arc<[proc::Map]>> {
+        let session = self.stopped_session()?;
+        if tracer_is_current(&self.shared) {
+            // A callback can change them in the middle of a stop, by stepping over a system call.
+            session.forget_maps();
+        }
+        Ok(session.maps()?)
+    }
+
+    /// The input and output of the process, unless it has the host's own.
+    pub fn io(&self) -> Option<Arc<ProcessIo>> {
+        lock(&self.shared.io).clone()
+    }
+
+    /// Receives from or sends to the process: `act` gets its streams and how long to wait, which ends at once
+    /// when the process stops or the host ends it.
+    ///
+    /// ```
+    /// # fn main() -> libdebug::Result<()> {
+    /// use libdebug::{Debugger, Output};
+    /// let debugger = Debugger::builder("/bin/echo").arg("hello").run()?;
+    /// debugger.cont()?;
+    /// let line = debugger.with_io(None, |io, wait| io.recv_line(Output::Stdout, 1, true, wait))?;
+    /// assert_eq!(line, b"hello");
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    /// [`Error::NoProcess`] without streams of its own, [`Error::Io`] with what `act` answers.
+    pub fn with_io<T>(
+        &self,
+        timeout: Option<Duration>,
+        act: impl FnOnce(&ProcessIo, &Wait<'_>) -> std::result::Result<T, IoError>,
+    ) -> Result<T> {
+        self.check_owner()?;
+        let io = self.io().ok_or(Error::NoProcess)?;
+        let check = || self.shared.host.check();
+        let wait = Wait {
+            deadline: timeout.map(|timeout| Instant::now() + timeout),
+            stopped: &self.shared.stopped,
+            state: &|| self.process_state(),
+            check: if self.shared.host.has_check() { Some(&check) } else { None },
+        };
+        Ok(act(&io, &wait)?)
+    }
+
+    fn process_state(&self) -> ProcessState {
+        match self.shared.session() {
+            Some(session) if session.phase() == Phase::Running => ProcessState::Running,
+            Some(session) if session.phase() == Phase::Stopped => {
+                ProcessState::Stopped { events: describe_stops(&session) }
+            }
+            _ => ProcessState::Dead,
+        }
+    }
+
+    /// Whether memory is accessed through /proc/PID/mem (the default) or word by word through ptrace.
+    pub fn fast_memory(&self) -> bool {
+        self.shared.fast_memory.load(Ordering::Acquire)
+    }
+
+    /// Chooses how memory is accessed.
+    pub fn set_fast_memory(&self, on: bool) {
+        self.shared.fast_memory.store(on, Ordering::Release);
+    }
+
+    /// Whether tracer and program share one CPU while the program stops often (the default).
+    pub fn shares_cpu(&self) -> bool {
+        self.shared.share_cpu.load(Ordering::Acquire)
+    }
+
+    /// Chooses whether tracer and program share one CPU while the program stops often.
+    pub fn set_shares_cpu(&self, on: bool) {
+        self.shared.share_cpu.store(on, Ordering::Release);
+    }
+
+    /// Whether a request made while the process runs interrupts it, instead of waiting for its next stop.
+    pub fn set_auto_interrupt(&self, on: bool) {
+        self.shared.auto_interrupt.store(on, Ordering::Release);
+    }
+
+    /// Whether the process is to end when the debugger does.
+    ///
+    /// # Errors
+    /// [`Error::Terminated`].
+    pub fn set_kill_on_exit(&self, on: bool) -> Result<()> {
+        self.ask(|answer| Command::SetKillOnExit(on, answer))
+    }
+
+    /// The session, with the process stopped or dead: waits for that.
+    pub(crate) fn stopped_session(&self) -> Result<Arc<Session>> {
+        let session = self.open_session()?;
+        self.settle(&session)?;
+        Ok(session)
+    }
+
+    /// Waits until the process is stopped, unless a callback asks, for which it is.
+    pub(crate) fn settle(&self, session: &Session) -> Result<()> {
+        if session.detached.load(Ordering::Acquire) {
+            return Err(Error::NoProcess);
+        }
+        if self.shared.stopped.is_set() || tracer_is_current(&self.shared) {
+            return Ok(());
+        }
+        if self.shared.auto_interrupt.load(Ordering::Acquire) {
+            self.interrupt()?;
+        }
+        self.await_stop(None)
+    }
+
+    fn open_session(&self) -> Result<Arc<Session>> {
+        self.check_owner()?;
+        let session = self.shared.session().ok_or(Error::NoProcess)?;
+        if session.closed.load(Ordering::Acquire) { Err(Error::NoProcess) } else { Ok(session) }
+    }
+
+    fn check_owner(&self) -> Result<()> {
+        if self.shared.owner == std::process::id() { Ok(()) } else { Err(Error::Terminated) }
+    }
+
+    fn forbid_in_callback(&self, what: &'static str) -> Result<()> {
+        if tracer_is_current(&self.shared) { Err(Error::InCallback(what)) } else { Ok(()) }
+    }
+
+    fn raise_failure(&self) -> Result<()> {
+        match self.shared.take_failure() {
+            Some(error) if !tracer_is_current(&self.shared) => Err(Error::Callback(error)),
+            Some(error) => {
+                self.shared.fail(error);
+                Ok(())
+            }
+            None => Ok(()),
+        }
+    }
+
+    /// One round trip to the tracer thread; none from a callback, which runs there.
+    pub(crate) fn ask<T>(&self, command: impl FnOnce(Responder<T>) -> Command) -> Result<T> {
+        self.check_owner()?;
+        let (responder, answer) = reply();
+        let command = command(responder);
+        match tracer::current(&self.shared) {
+            Some(tracer) => tracer.execute(command),
+            None => self.shared.mailbox.post(command).map_err(|_| Error::Terminated)?,
+        }
+        answer.wait().ok_or(Error::Terminated)
+    }
+}
+
+fn tracer_is_current(shared: &Arc<Shared>) -> bool {
+    tracer::current(shared).is_some()
+}
+
+fn describe_stops(session: &Session) -> String {
+    let each = read(&session.threads)
+        .iter()
+        .filter(|cell| cell.death().is_none())
+        .map(|cell| {
+            let stop = lock(&cell.stop);
+            let reasons: Vec<_> = stop.reasons.iter().map(|reason| format!("{reason:?}")).collect();
+            format!("thread {}: {}", cell.tid, reasons.join(", "))
+        })
+        .collect::<Vec<_>>();
+    each.join("; ")
+}
+
+fn check_alive(session: &Session) -> Result<()> {
+    if session.phase() != Phase::Dead {
+        return Ok(());
+    }
+    let how = session.leader().and_then(|leader| leader.death()).flatten();
+    Err(Error::Died { tid: session.pid.leader(), how })
+}

@@ -1,0 +1,213 @@
+//! What a debugger answers instead of a value, each with what the caller can do about it.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use libdebug_arch::x86_64::RegisterError;
+use libdebug_image::ImageError;
+use libdebug_kernel::{Death, Errno, KernelError, Pid, Tid};
+
+/// The result of a debugger's operation.
+pub type Result<T> = std::result::Result<T, Error>;
+
+/// An error of the host program: a callback's, or what a wait was ended with.
+pub type BoxError = Box<dyn std::error::Error + Send + Sync>;
+
+/// Why an operation was refused or ended.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// Nothing is being debugged: not run yet, killed, or detached.
+    #[error("no process is being debugged: run a program or attach to one first")]
+    NoProcess,
+    /// The process or thread has ended; what it left (registers, exit code) can still be read.
+    #[error("thread {tid} is dead ({})", .how.map_or("killed".to_owned(), describe_death))]
+    Died {
+        /// The thread.
+        tid: Tid,
+        /// How it ended, where that is known yet.
+        how: Option<Death>,
+    },
+    /// Not to be called from inside a callback, which runs in the middle of a stop.
+    #[error("{0} cannot be called in a callback")]
+    InCallback(&'static str),
+    /// The program could not be started.
+    #[error("cannot run {}: {call}: {errno}{}", .path.display(), spawn_hint(*.errno))]
+    Spawn {
+        /// The file that was to be executed.
+        path: PathBuf,
+        /// The system call that failed in the new process.
+        call: &'static str,
+        /// Why.
+        errno: Errno,
+    },
+    /// Attaching was refused.
+    #[error("cannot attach to process {pid}: {}", attach_hint(*.scope, *.tracer))]
+    AttachDenied {
+        /// The process.
+        pid: Pid,
+        /// `/proc/sys/kernel/yama/ptrace_scope`, where there is one.
+        scope: Option<u32>,
+        /// The tracer that it has already.
+        tracer: Option<Tid>,
+    },
+    /// There is no such process, or it is dead already.
+    #[error("there is no live process {0} to attach to")]
+    NoSuchProcess(Pid),
+    /// Memory that is not there.
+    #[error("cannot {operation} {size} bytes at {address:#x} of process {pid}: only {done} are mapped")]
+    BadAddress {
+        /// `read` or `write`.
+        operation: &'static str,
+        /// The process.
+        pid: Pid,
+        /// Where it should start.
+        address: u64,
+        /// How many bytes were asked for.
+        size: usize,
+        /// How many there were from `address` on.
+        done: usize,
+    },
+    /// An address that belongs to no map of the file that it should be relative to.
+    #[error("address {address:#x} does not belong to any memory map{}", in_file(.file))]
+    NotMapped {
+        /// The address, as it was given.
+        address: u64,
+        /// The file that was named; empty for the whole process.
+        file: String,
+    },
+    /// No map has such a backing file.
+    #[error("no memory map is backed by a file called {0:?}")]
+    NoSuchFile(String),
+    /// No image has such a symbol.
+    #[error("symbol {name:?} was not found{}: pass an address, or a symbol of a mapped file", in_file(.file))]
+    NoSuchSymbol {
+        /// The symbol.
+        name: String,
+        /// The file that was named; empty for the whole process.
+        file: String,
+    },
+    /// `symbol+offset` with an offset that is not hexadecimal.
+    #[error("{0:?} is not a symbol or symbol+hexadecimal offset")]
+    BadSymbol(String),
+    /// A breakpoint that cannot be.
+    #[error("{0}")]
+    Breakpoint(#[from] BreakpointError),
+    /// A register that cannot be read or written so.
+    #[error(transparent)]
+    Register(#[from] RegisterError),
+    /// This CPU has no register of that name.
+    #[error("there is no register called {0:?} on this CPU")]
+    NoSuchRegister(String),
+    /// A file that is not an ELF image that we can read.
+    #[error("{}: {error}", .path.display())]
+    Image {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with it.
+        error: ImageError,
+    },
+    /// A file that cannot be opened.
+    #[error("{}: {error}", .path.display())]
+    File {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        error: std::io::Error,
+    },
+    /// A wait took longer than it was allowed to.
+    #[error("the process did not stop within {} s: {}", .waited.as_secs_f64(), activities(.threads))]
+    Timeout {
+        /// How long it was waited.
+        waited: Duration,
+        /// What each thread is doing.
+        threads: Vec<(Tid, String)>,
+    },
+    /// A callback failed; the process is stopped where it was called.
+    #[error("unhandled error in a callback: {0}")]
+    Callback(#[source] BoxError),
+    /// The host ended a wait, as Ctrl-C does.
+    #[error("interrupted: {0}")]
+    Interrupted(#[source] BoxError),
+    /// An instruction that cannot be stepped over or called as asked.
+    #[error("{0}")]
+    Unsupported(&'static str),
+    /// The debugger's thread is gone: it was terminated, or this process was forked from the one that made it.
+    #[error("this debugger was terminated, or made before a fork: make a new one")]
+    Terminated,
+    /// The input or output of the process.
+    #[error(transparent)]
+    Io(#[from] crate::io::IoError),
+    /// The kernel refused for another reason.
+    #[error(transparent)]
+    Kernel(#[from] KernelError),
+}
+
+/// Why there can be no such breakpoint.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum BreakpointError {
+    /// The address is not mapped, so no trap can be written there.
+    #[error("cannot set a breakpoint at {0:#x}: the address is not mapped")]
+    Unmapped(u64),
+    /// It was removed, or belongs to a program that is not being debugged any more.
+    #[error("the breakpoint at {0:#x} was removed: set a new one")]
+    Removed(u64),
+    /// All debug registers are taken.
+    #[error("No more hardware breakpoints of this type available: the CPU has 4 debug registers")]
+    NoFreeRegister,
+    /// The CPU or the kernel cannot watch this.
+    #[error("cannot set a hardware breakpoint at {address:#x}: {reason}")]
+    Hardware {
+        /// Where.
+        address: u64,
+        /// Why not.
+        reason: String,
+    },
+}
+
+impl Error {
+    /// Whether the error says that a tracee died, which is an ordinary thing.
+    pub fn is_death(&self) -> bool {
+        matches!(self, Self::Died { .. } | Self::Kernel(KernelError::Gone { .. }))
+    }
+}
+
+fn describe_death(death: Death) -> String {
+    match death {
+        Death::Exited(code) => format!("exited with code {code}"),
+        Death::Killed(signal) => format!("killed by {signal}"),
+    }
+}
+
+fn spawn_hint(errno: Errno) -> &'static str {
+    match errno.0 {
+        8 => " (not an executable format: is it for another architecture, or a script without #!?)",
+        13 => " (check the file's execute permission, its directories', and the mount options)",
+        _ => "",
+    }
+}
+
+fn attach_hint(scope: Option<u32>, tracer: Option<Tid>) -> String {
+    match (tracer, scope) {
+        (Some(tracer), _) => format!("it is already traced by {tracer}; only one tracer is possible"),
+        (None, Some(scope @ 1..)) => format!(
+            "You don't have permission to attach to the process. Did you check the ptrace_scope? It is {scope}: \
+             run as root, or with CAP_SYS_PTRACE, or set /proc/sys/kernel/yama/ptrace_scope to 0"
+        ),
+        (None, _) => {
+            "You don't have permission to attach to the process. Did you check the ptrace_scope? It \
+                      does not forbid it: run as root, or as the user that runs the process"
+                .to_owned()
+        }
+    }
+}
+
+fn in_file(file: &str) -> String {
+    if file.is_empty() { String::new() } else { format!(" of {file:?}") }
+}
+
+fn activities(threads: &[(Tid, String)]) -> String {
+    let each: Vec<_> = threads.iter().map(|(tid, doing)| format!("thread {tid} is {doing}")).collect();
+    each.join(", ")
+}

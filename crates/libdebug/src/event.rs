@@ -1,0 +1,341 @@
+//! Decode, decide and apply one event of one tracee.
+
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+
+use libdebug_kernel::{Bell, Event, Pid, ProcessMemory, Signal, Stop, Tid, Wait, proc};
+
+use crate::breakpoint::BreakpointCell;
+use crate::error::Result;
+use crate::mailbox::lock;
+use crate::process::{Happening, Process, Run};
+use crate::session::{Phase, read};
+use crate::stop::{Trap, decide_by_code, decide_by_place};
+
+impl Process {
+    /// Blocks for one event, or the bell, and deals with it.
+    pub(crate) fn wait_once(&mut self, bell: &Bell) {
+        match self.ptrace.wait(bell) {
+            Ok(Wait::Tracee(tid, event)) => self.on_event(tid, event, bell),
+            Ok(Wait::Rung) => bell.answer(),
+            Ok(Wait::NoTracees) => self.bury_all(),
+            Err(error) => self.shared.fail(Box::new(error)),
+        }
+    }
+
+    /// Takes the stops that are already there, without blocking: a thread that has stopped by itself need not
+    /// be interrupted. Right after a blocking wait, when many threads run into the same breakpoint, this saves
+    /// most of the work of a stop.
+    pub(crate) fn drain(&mut self, bell: &Bell) {
+        while self.any_running() {
+            match self.ptrace.poll() {
+                Ok(Some((tid, event))) => self.on_event(tid, event, bell),
+                Ok(None) | Err(_) => break,
+            }
+        }
+    }
+
+    /// Deals with one event. An error of the kernel's that is no death is kept for the user's next wait.
+    pub(crate) fn on_event(&mut self, tid: Tid, event: Event, bell: &Bell) {
+        let result = match event {
+            Event::Died(death) => {
+                self.guests.remove(&tid);
+                self.bury(tid, Some(death));
+                Ok(())
+            }
+            Event::Stopped(stop) if self.threads.contains_key(&tid) => self.on_stop(tid, stop, bell),
+            Event::Stopped(Stop::Exec) if tid == self.pid().leader() => self.on_exec(tid, bell),
+            Event::Stopped(stop) if self.guests.contains(&tid) => self.on_guest_stop(tid, stop),
+            // A new tracee can report its first stop before its creator reports having created it.
+            Event::Stopped(_) => {
+                self.newborns.insert(tid);
+                Ok(())
+            }
+        };
+        match result {
+            Err(error) if !error.is_death() => self.shared.fail(Box::new(error)),
+            _ => {}
+        }
+    }
+
+    fn on_stop(&mut self, tid: Tid, stop: Stop, bell: &Bell) -> Result<()> {
+        if let Some(thread) = self.threads.get_mut(&tid) {
+            thread.run = Run::Stopped;
+            thread.at_signal = matches!(stop, Stop::Signal(_));
+            thread.group_stopped = matches!(stop, Stop::Group(_));
+        }
+        match stop {
+            Stop::Signal(Signal::TRAP) => self.on_trap(tid, bell),
+            Stop::Signal(signal) => self.on_signal(tid, signal, bell),
+            Stop::Clone => self.on_clone(tid, bell),
+            Stop::Fork => self.on_fork(tid, bell),
+            Stop::Vfork => self.on_vfork(tid, bell),
+            Stop::Exec => self.on_exec(tid, bell),
+            Stop::Exit => self.on_exit(tid),
+            Stop::Group(_) | Stop::Event | Stop::VforkDone | Stop::Syscall | Stop::Seccomp => {
+                self.go_on(tid, bell)
+            }
+        }
+    }
+
+    /// Nothing that anybody wants to hear of: the thread runs on, unless everything is to stop.
+    fn go_on(&mut self, tid: Tid, bell: &Bell) -> Result<()> {
+        if self.frozen { Ok(()) } else { self.resume(tid, bell) }
+    }
+
+    fn on_signal(&mut self, tid: Tid, signal: Signal, bell: &Bell) -> Result<()> {
+        self.restore_signal_info(tid, signal);
+        self.note_signal(tid, Some(signal), Some(signal));
+        if self.lost_its_stub(tid, signal)? {
+            self.note_signal(tid, None, None);
+        }
+        self.go_on(tid, bell)
+    }
+
+    /// The program has unmapped the page of a stub that it was in the middle of: a fault at the pc itself. It
+    /// goes back to the instruction's own place.
+    fn lost_its_stub(&mut self, tid: Tid, signal: Signal) -> Result<bool> {
+        if signal != Signal::SEGV || self.displaced.is_empty() {
+            return Ok(false);
+        }
+        let fault = self.ptrace.signal_info(tid)?.address();
+        let Some(place) = self.displaced.place(fault) else { return Ok(false) };
+        let Some(thread) = self.threads.get_mut(&tid) else { return Ok(false) };
+        let mut registers = lock(&thread.cell.registers);
+        if registers.load_pc(self.ptrace, tid)? != fault {
+            return Ok(false);
+        }
+        registers.show_pc(place.pc, None);
+        thread.passed = Some(place.pc);
+        self.displaced.give_up();
+        Ok(true)
+    }
+
+    fn on_trap(&mut self, tid: Tid, bell: &Bell) -> Result<()> {
+        let Some(thread) = self.threads.get(&tid) else { return Ok(()) };
+        let stepping = thread.stepping;
+        let pc = self.load_place(tid)?;
+        let site = self.isa.breakpoint_address(pc);
+        let facts = self.sites.facts(site);
+        let trap = match decide_by_place(stepping, facts) {
+            Some(trap) => trap,
+            None => decide_by_code(self.ptrace.signal_info(tid)?.code(), facts),
+        };
+        match trap {
+            Trap::Breakpoint => self.on_breakpoint(tid, site, bell),
+            Trap::Debug => self.on_debug_trap(tid, bell),
+            Trap::Program => self.on_signal(tid, Signal::TRAP, bell),
+        }
+    }
+
+    /// The kernel's pc of a thread that has just stopped; with it all general registers, in one request, where
+    /// somebody is likely to look at them.
+    fn load_place(&mut self, tid: Tid) -> Result<u64> {
+        let Some(thread) = self.threads.get(&tid) else { return Ok(0) };
+        let mut registers = lock(&thread.cell.registers);
+        if !self.only_native {
+            registers.load_general(self.ptrace, tid)?;
+        }
+        registers.load_pc(self.ptrace, tid)
+    }
+
+    fn on_breakpoint(&mut self, tid: Tid, address: u64, bell: &Bell) -> Result<()> {
+        if let Some(thread) = self.threads.get_mut(&tid) {
+            lock(&thread.cell.registers).show_pc(address, None);
+            thread.passed = Some(address);
+        }
+        let Some(site) = self.sites.get(address) else { return Ok(()) };
+        let internal = site.internal;
+        let hit = site.breakpoints.clone();
+        if internal {
+            self.happenings.push_back(Happening::Arrived(tid));
+        }
+        self.on_hits(tid, hit, internal, bell)
+    }
+
+    fn on_debug_trap(&mut self, tid: Tid, bell: &Bell) -> Result<()> {
+        let fired = self.take_fired(tid);
+        if let Some(thread) = self.threads.get_mut(&tid) {
+            thread.stepping = false;
+        }
+        self.on_hits(tid, fired, false, bell)
+    }
+
+    /// Counts where that is all there is to do; what needs users' code or a stop is left for everybody's stop.
+    fn on_hits(&mut self, tid: Tid, hit: Vec<Arc<BreakpointCell>>, keep: bool, bell: &Bell) -> Result<()> {
+        self.note_signal(tid, Some(Signal::TRAP), None);
+        if self.frozen || keep || !hit.iter().all(|cell| cell.is_native()) {
+            self.happenings.extend(hit.into_iter().map(|cell| Happening::Hit(tid, cell)));
+            return Ok(());
+        }
+        hit.iter().filter(|cell| cell.is_enabled()).for_each(|cell| cell.count_hit());
+        self.go_on(tid, bell)
+    }
+
+    fn on_exit(&mut self, tid: Tid) -> Result<()> {
+        if let Some(thread) = self.threads.get_mut(&tid) {
+            thread.run = Run::Exiting;
+            thread.cell.zombie.store(true, Ordering::Release);
+            let mut registers = lock(&thread.cell.registers);
+            registers.load_general(self.ptrace, tid)?;
+            registers.load_extended(self.ptrace, tid)?;
+        }
+        Ok(self.ptrace.cont(tid, None)?)
+    }
+
+    fn on_clone(&mut self, tid: Tid, bell: &Bell) -> Result<()> {
+        let Some(child) = self.await_newborn(tid)? else { return self.go_on(tid, bell) };
+        self.placement.release(child);
+        if proc::status(child).is_ok_and(|status| status.process != self.pid()) {
+            // A process of its own that shares our memory and traps, as clone(CLONE_VM) makes.
+            self.guests.insert(child);
+            self.ptrace.cont(child, None)?;
+            return self.go_on(tid, bell);
+        }
+        self.adopt(child, Run::Stopped);
+        self.equip_thread(child);
+        self.go_on(child, bell)?;
+        self.go_on(tid, bell)
+    }
+
+    fn on_fork(&mut self, tid: Tid, bell: &Bell) -> Result<()> {
+        if let Some(child) = self.await_newborn(tid)? {
+            self.release_child(child);
+        }
+        self.go_on(tid, bell)
+    }
+
+    /// A vfork child runs in our memory until it executes a program: it stays a tracee as long, as it may run
+    /// into our traps.
+    fn on_vfork(&mut self, tid: Tid, bell: &Bell) -> Result<()> {
+        if let Some(child) = self.await_newborn(tid)? {
+            self.placement.release(child);
+            self.guests.insert(child);
+            self.ptrace.cont(child, None)?;
+        }
+        self.go_on(tid, bell)
+    }
+
+    /// The tracee that `parent` has just created, in its first stop; `None` when it is dead already.
+    fn await_newborn(&mut self, parent: Tid) -> Result<Option<Tid>> {
+        let child = Tid(i32::try_from(self.ptrace.event_message(parent)?).unwrap_or(0));
+        if self.threads.contains_key(&child) {
+            // Found in the list of threads while attaching.
+            return Ok(None);
+        }
+        if self.newborns.remove(&child) {
+            return Ok(Some(child));
+        }
+        // It has been created: its first stop comes without anybody's help.
+        match self.ptrace.wait_for(child)? {
+            Wait::Tracee(_, Event::Stopped(_)) => Ok(Some(child)),
+            _ => Ok(None),
+        }
+    }
+
+    /// A forked child has a copy of our traps: it gets the program's bytes back, and runs free.
+    fn release_child(&mut self, child: Tid) {
+        if let Ok(memory) = ProcessMemory::open(Pid(child.0)) {
+            for (&address, &original) in read(&self.session.traps).iter() {
+                memory.write(address, &[original]);
+            }
+        }
+        self.placement.release(child);
+        let _ = self.ptrace.detach(child, None);
+    }
+
+    fn on_guest_stop(&mut self, tid: Tid, stop: Stop) -> Result<()> {
+        match stop {
+            Stop::Signal(Signal::TRAP) => self.on_guest_trap(tid),
+            Stop::Signal(signal) => Ok(self.ptrace.cont(tid, Some(signal))?),
+            Stop::Exec => {
+                self.guests.remove(&tid);
+                Ok(self.ptrace.detach(tid, None)?)
+            }
+            Stop::Clone | Stop::Fork | Stop::Vfork => {
+                if let Some(child) = self.await_newborn(tid)? {
+                    self.guests.insert(child);
+                    self.ptrace.cont(child, None)?;
+                }
+                Ok(self.ptrace.cont(tid, None)?)
+            }
+            Stop::Group(_) => Ok(self.ptrace.listen(tid)?),
+            _ => Ok(self.ptrace.cont(tid, None)?),
+        }
+    }
+
+    fn on_guest_trap(&mut self, tid: Tid) -> Result<()> {
+        let index = libdebug_arch::x86_64::index::RIP;
+        let site = self.isa.breakpoint_address(self.ptrace.general_register(tid, index)?);
+        let Some(original) = self.sites.get(site).map(|site| site.original) else {
+            return Ok(self.ptrace.cont(tid, Some(Signal::TRAP))?);
+        };
+        match self.stub_for(tid, site)? {
+            Some(stub) => self.ptrace.set_general_register(tid, index, stub)?,
+            None => {
+                // Its creator is suspended until it executes a program, so the trap is lifted for good: what
+                // other threads miss is less than a child that cannot go on.
+                self.unpatch(site, original);
+                self.ptrace.set_general_register(tid, index, site)?;
+            }
+        }
+        Ok(self.ptrace.cont(tid, None)?)
+    }
+
+    /// ptrace(2), "execve(2) under ptrace": all other threads are gone, without a word, and whichever thread
+    /// called execve has the leader's tid now. The address space is new, and knows no breakpoint.
+    fn on_exec(&mut self, tid: Tid, bell: &Bell) -> Result<()> {
+        let others: Vec<_> = self.threads.keys().copied().filter(|&other| other != tid).collect();
+        if !self.threads.contains_key(&tid) {
+            self.adopt(tid, Run::Stopped);
+        }
+        for other in others {
+            self.bury(other, None);
+        }
+        if let Some(thread) = self.threads.get_mut(&tid) {
+            thread.run = Run::Stopped;
+            thread.cell.zombie.store(false, Ordering::Release);
+            lock(&thread.cell.registers).clear();
+        }
+        self.sites.clear();
+        self.displaced.clear();
+        self.hardware = Default::default();
+        self.breakpoints.values().for_each(|cell| cell.enabled.store(false, Ordering::Release));
+        self.session.replace_memory(ProcessMemory::open(self.pid())?);
+        self.go_on(tid, bell)
+    }
+
+    fn bury_all(&mut self) {
+        let left: Vec<_> = self.threads.keys().copied().collect();
+        for tid in left {
+            self.bury(tid, None);
+        }
+        self.session.set_phase(Phase::Dead);
+    }
+
+    /// The pc that users see of a stopped thread.
+    pub(crate) fn shown_pc(&mut self, tid: Tid) -> Result<u64> {
+        let Some(thread) = self.threads.get(&tid) else {
+            return Err(crate::Error::Died { tid, how: None });
+        };
+        let mut registers = lock(&thread.cell.registers);
+        if let Some(pc) = registers.pc() {
+            return Ok(pc);
+        }
+        let raw = registers.load_pc(self.ptrace, tid)?;
+        match self.displaced.place(raw) {
+            Some(place) => registers.show_pc(place.pc, Some(raw)),
+            None => registers.show_pc(raw, None),
+        }
+        Ok(registers.pc().unwrap_or(raw))
+    }
+
+    /// Loads the general registers of a stopped thread as users see them.
+    pub(crate) fn load_general(&mut self, tid: Tid) -> Result<()> {
+        self.shown_pc(tid)?;
+        match self.threads.get(&tid) {
+            Some(thread) => lock(&thread.cell.registers).load_general(self.ptrace, tid),
+            None => Err(crate::Error::Died { tid, how: None }),
+        }
+    }
+}

@@ -1,0 +1,276 @@
+//! Beginnings and ends: run, attach, detach, kill.
+
+use std::collections::BTreeSet;
+use std::ffi::CString;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+
+use libdebug_kernel::{
+    Bell, Event, KernelError, Options, Pid, ProcessMemory, Ptrace, Signal, SignalMask, SpawnSpec, Stop, Tid,
+    Wait, proc, signal_process,
+};
+
+use crate::error::{Error, Result};
+use crate::io::ChildEnds;
+use crate::mailbox::lock;
+use crate::process::{Happening, Process, Run};
+use crate::session::{Phase, Session, Shared, StopReason, write};
+use crate::site::Owner;
+
+/// Everything that the tracer thread needs to start a program.
+#[derive(Debug)]
+pub(crate) struct LaunchSpec {
+    pub(crate) path: PathBuf,
+    pub(crate) path_c: CString,
+    pub(crate) argv: Vec<CString>,
+    pub(crate) env: Vec<CString>,
+    pub(crate) directory: Option<CString>,
+    pub(crate) aslr: bool,
+    pub(crate) to_entry_point: bool,
+    pub(crate) kill_on_exit: bool,
+    pub(crate) ends: ChildEnds,
+    pub(crate) mask: SignalMask,
+}
+
+impl Process {
+    /// Starts a program; it stands at its entry point, or at its very first instruction.
+    pub(crate) fn launch(shared: &Arc<Shared>, spec: LaunchSpec, bell: &Bell) -> Result<Self> {
+        let ptrace = Ptrace::for_this_thread();
+        let options = Options::DEBUGGER.exit_kill(spec.kill_on_exit);
+        let spawned = ptrace.spawn(&SpawnSpec {
+            path: &spec.path_c,
+            argv: &spec.argv,
+            env: &spec.env,
+            directory: spec.directory.as_deref(),
+            aslr: spec.aslr,
+            stdio: spec.ends.plan(),
+            mask: &spec.mask,
+            options,
+        });
+        let pid = spawned.map_err(|error| spawn_error(&spec, error))?.pid;
+        // The program has its own copies of the descriptors: ours would keep its streams from ending.
+        *lock(&shared.foreground) = spec.ends.started(pid);
+        let mut process = Self::around(shared, pid, options)?;
+        process.adopt(pid.leader(), Run::Stopped);
+        if spec.to_entry_point {
+            process.run_to_entry_point(bell)?;
+        }
+        process.note_started();
+        Ok(process)
+    }
+
+    fn around(shared: &Arc<Shared>, pid: Pid, options: Options) -> Result<Self> {
+        let session = Arc::new(Session::new(pid, ProcessMemory::open(pid)?));
+        Ok(Self::new(Arc::clone(shared), session, options))
+    }
+
+    fn note_started(&mut self) {
+        for tid in self.stopped_tids() {
+            self.note_signal(tid, Some(Signal::TRAP), None);
+            if let Some(thread) = self.threads.get(&tid) {
+                thread.add_reason(StopReason::Started);
+            }
+        }
+    }
+
+    /// The kernel tells the entry point (AT_ENTRY), wherever the program was loaded and whatever interprets
+    /// it. Initializers of libraries run before it, threads and forks of theirs included.
+    fn run_to_entry_point(&mut self, bell: &Bell) -> Result<()> {
+        let leader = self.pid().leader();
+        let Some(entry) = proc::auxiliary(self.pid(), proc::auxiliary_key::ENTRY)? else { return Ok(()) };
+        if self.shown_pc(leader)? == entry {
+            return Ok(());
+        }
+        self.insert_site(entry, Owner::Tracer)?;
+        self.thaw(bell)?;
+        while self.happenings.is_empty() {
+            self.wait_once(bell);
+        }
+        self.freeze(bell);
+        // Nobody has set a breakpoint yet: what happened is this arrival, or the end.
+        self.happenings.retain(|happening| matches!(happening, Happening::Ended));
+        self.remove_site(entry, &Owner::Tracer);
+        Ok(())
+    }
+
+    /// Attaches to every thread of `pid`, also while it is creating and losing threads; all are stopped then.
+    pub(crate) fn attach(shared: &Arc<Shared>, pid: Pid, kill_on_exit: bool, bell: &Bell) -> Result<Self> {
+        let options = Options::DEBUGGER.exit_kill(kill_on_exit);
+        let ptrace = Ptrace::for_this_thread();
+        let tids = seize_all(ptrace, pid, options)?;
+        let mut process = Self::around(shared, pid, options)?;
+        if !tids.contains(&pid.leader()) {
+            process.adopt_zombie(pid.leader());
+        }
+        // Ascending, so the leader comes first.
+        tids.into_iter().for_each(|tid| process.adopt(tid, Run::Running));
+        process.freeze(bell);
+        process.happenings.clear();
+        process.note_started();
+        Ok(process)
+    }
+
+    /// Leaves the process as it was: no trap, no debug register, no changed affinity, no thread inside a stub.
+    pub(crate) fn detach(&mut self, bell: &Bell) -> Result<()> {
+        self.freeze(bell);
+        for tid in self.stopped_tids() {
+            self.leave_stub(tid, bell)?;
+        }
+        self.remove_all_sites();
+        self.clear_hardware();
+        self.placement.part();
+        self.shared.interrupt.store(false, Ordering::Release);
+        for tid in self.stopped_tids() {
+            if let Some(signal) = self.prepare(tid, None)? {
+                let _ = self.ptrace.detach(tid, signal);
+            }
+        }
+        self.session.detached.store(true, Ordering::Release);
+        self.close();
+        Ok(())
+    }
+
+    /// A thread in the middle of a stub executes the rest of it.
+    fn leave_stub(&mut self, tid: Tid, bell: &Bell) -> Result<()> {
+        self.shown_pc(tid)?;
+        let Some(thread) = self.threads.get(&tid) else { return Ok(()) };
+        let raw = lock(&thread.cell.registers).real_pc();
+        match raw.and_then(|raw| self.displaced.place(raw)) {
+            Some(place) if place.midway => self.step(tid, bell).map(drop),
+            Some(place) => {
+                lock(&thread.cell.registers).show_pc(place.pc, None);
+                Ok(())
+            }
+            None => Ok(()),
+        }
+    }
+
+    pub(crate) fn remove_all_sites(&mut self) {
+        for address in self.sites.addresses() {
+            if let Some(original) = self.sites.get(address).map(|site| site.original) {
+                self.unpatch(address, original);
+            }
+        }
+        self.sites.clear();
+    }
+
+    /// Kills the process and waits until every thread of it is gone.
+    pub(crate) fn kill(&mut self, bell: &Bell) -> Result<()> {
+        for tid in self.stopped_tids() {
+            // What the registers were stays readable; a thread that is gone already has none.
+            let _ = self.load_general(tid);
+        }
+        if !self.threads.is_empty() {
+            match signal_process(self.pid(), Signal::KILL) {
+                Ok(()) | Err(KernelError::Gone { .. }) => {}
+                Err(error) => return Err(error.into()),
+            }
+        }
+        self.await_end(bell);
+        self.close();
+        Ok(())
+    }
+
+    /// SIGKILL ends every ptrace-stop but the exit event, which reports once more.
+    fn await_end(&mut self, bell: &Bell) {
+        self.threads.values_mut().for_each(|thread| thread.run = Run::Exiting);
+        while !self.threads.is_empty() {
+            match self.ptrace.wait(bell) {
+                Ok(Wait::Tracee(tid, Event::Died(death))) => self.bury(tid, Some(death)),
+                Ok(Wait::Tracee(tid, Event::Stopped(Stop::Exit))) => {
+                    let _ = self.ptrace.cont(tid, None);
+                }
+                // A stop that was reported before the signal took effect.
+                Ok(Wait::Tracee(..)) => {}
+                Ok(Wait::Rung) => bell.answer(),
+                Ok(Wait::NoTracees) | Err(_) => break,
+            }
+        }
+    }
+
+    /// Ends the session for its users.
+    pub(crate) fn close(&mut self) {
+        self.placement.part();
+        let cells: Vec<_> = self.session.threads.read().map(|threads| threads.clone()).unwrap_or_default();
+        if !self.session.detached.load(Ordering::Acquire) {
+            cells.iter().filter(|cell| cell.death().is_none()).for_each(|cell| cell.set_death(None));
+        }
+        write(&self.session.traps).clear();
+        self.session.closed.store(true, Ordering::Release);
+        self.session.set_phase(Phase::Dead);
+        self.breakpoints.clear();
+        self.happenings.clear();
+    }
+
+    /// PTRACE_O_EXITKILL, on or off, in every stopped thread.
+    pub(crate) fn set_kill_on_exit(&mut self, on: bool) {
+        self.options = self.options.exit_kill(on);
+        for tid in self.stopped_tids() {
+            let _ = self.ptrace.set_options(tid, self.options);
+        }
+    }
+}
+
+/// What became of an attempt to seize one thread.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Seized {
+    Now,
+    /// By the kernel: a seized thread created it.
+    Already,
+    /// It ended meanwhile, or is a leader that has exited.
+    Gone,
+}
+
+/// Seizes every thread of `pid`, again and again until a look at the list brings nothing new: a thread that is
+/// not seized yet may be creating others.
+fn seize_all(ptrace: Ptrace, pid: Pid, options: Options) -> Result<BTreeSet<Tid>> {
+    let (mut seen, mut seized) = (BTreeSet::new(), BTreeSet::new());
+    loop {
+        let tasks = proc::tasks(pid).map_err(|_| Error::NoSuchProcess(pid))?;
+        let new: Vec<_> = tasks.into_iter().filter(|&tid| seen.insert(tid)).collect();
+        if new.is_empty() {
+            break;
+        }
+        for tid in new {
+            if seize_one(ptrace, pid, tid, options)? != Seized::Gone {
+                seized.insert(tid);
+            }
+        }
+    }
+    if seized.is_empty() { Err(Error::NoSuchProcess(pid)) } else { Ok(seized) }
+}
+
+fn seize_one(ptrace: Ptrace, pid: Pid, tid: Tid, options: Options) -> Result<Seized> {
+    let error = match ptrace.seize(tid, options) {
+        Ok(()) => return Ok(Seized::Now),
+        Err(KernelError::Gone { .. }) => return Ok(Seized::Gone),
+        Err(error) => error,
+    };
+    match proc::status(tid) {
+        Err(_) => Ok(Seized::Gone),
+        Ok(status) if matches!(status.state, 'Z' | 'X') => Ok(Seized::Gone),
+        Ok(status) if ptrace.is_own(status.tracer) => Ok(Seized::Already),
+        Ok(status) => Err(attach_error(pid, status.tracer, error)),
+    }
+}
+
+fn attach_error(pid: Pid, tracer: Tid, error: KernelError) -> Error {
+    let tracer = Some(tracer).filter(|tracer| tracer.0 != 0);
+    match error {
+        KernelError::Denied { .. } => Error::AttachDenied { pid, scope: proc::ptrace_scope(), tracer },
+        error => error.into(),
+    }
+}
+
+fn spawn_error(spec: &LaunchSpec, error: KernelError) -> Error {
+    let (KernelError::Denied { call, .. }
+    | KernelError::Gone { call, .. }
+    | KernelError::Failed { call, .. }) = error;
+    let errno = match error {
+        // execve(2) and chdir(2) say EACCES, where ptrace says EPERM.
+        KernelError::Denied { call: "execve" | "chdir", .. } => libdebug_kernel::Errno::ACCESS,
+        error => error.errno(),
+    };
+    Error::Spawn { path: spec.path.clone(), call, errno }
+}

@@ -1,0 +1,198 @@
+//! One thread group as the tracer thread knows it, and the threads in it.
+
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+
+use libdebug_arch::Isa;
+use libdebug_kernel::{Bell, Death, Options, Pid, Ptrace, Signal, SignalInfo, Tid};
+
+use crate::breakpoint::{BreakpointCell, BreakpointId};
+use crate::displaced::Displaced;
+use crate::mailbox::lock;
+use crate::placement::Placement;
+use crate::session::{Phase, Session, Shared, StopReason, ThreadCell, write};
+use crate::site::{HardwareSlots, Sites};
+
+/// Whether a thread may be asked anything.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Run {
+    /// It may run user code.
+    Running,
+    /// In a ptrace-stop.
+    Stopped,
+    /// Past its exit event: only its death is still to come, which for a leader may be long after.
+    Exiting,
+}
+
+/// One tracee.
+#[derive(Debug)]
+pub(crate) struct Thread {
+    pub(crate) cell: Arc<ThreadCell>,
+    pub(crate) run: Run,
+    /// A trap at this address has been reported, or is not to be: the next resume passes it.
+    pub(crate) passed: Option<u64>,
+    /// In a group-stop, which a resume must not end.
+    pub(crate) group_stopped: bool,
+    /// In a signal-delivery-stop: a resume can deliver a signal directly.
+    pub(crate) at_signal: bool,
+    /// The pending signal is a fault of the instruction at the pc, not something that came from outside.
+    pub(crate) at_fault: bool,
+    pub(crate) stepping: bool,
+    /// Signals that came while none could be delivered, in the middle of the debugger's own steps: sent again
+    /// when the thread next runs freely.
+    pub(crate) deferred: Vec<(Signal, Option<SignalInfo>)>,
+    /// Signals that were sent again: the siginfo that their delivery has to show.
+    pub(crate) requeued: VecDeque<SignalInfo>,
+}
+
+impl Thread {
+    pub(crate) fn new(tid: Tid, run: Run) -> Self {
+        Self {
+            cell: Arc::new(ThreadCell::new(tid)),
+            run,
+            passed: None,
+            group_stopped: false,
+            at_signal: false,
+            at_fault: false,
+            stepping: false,
+            deferred: Vec::new(),
+            requeued: VecDeque::new(),
+        }
+    }
+
+    pub(crate) fn add_reason(&self, reason: StopReason) {
+        lock(&self.cell.stop).reasons.push(reason);
+    }
+}
+
+/// What happened to a thread that somebody wants to be told of.
+#[derive(Debug, Clone)]
+pub(crate) enum Happening {
+    /// It came to a breakpoint.
+    Hit(Tid, Arc<BreakpointCell>),
+    /// It came to the address that the tracer itself waits for.
+    Arrived(Tid),
+    /// The last thread ended.
+    Ended,
+}
+
+/// The process under debug. Every method runs on the tracer thread.
+pub(crate) struct Process {
+    pub(crate) ptrace: Ptrace,
+    pub(crate) isa: Isa,
+    pub(crate) shared: Arc<Shared>,
+    pub(crate) session: Arc<Session>,
+    pub(crate) threads: BTreeMap<Tid, Thread>,
+    /// While set, a thread that stops stays stopped.
+    pub(crate) frozen: bool,
+    pub(crate) happenings: VecDeque<Happening>,
+    pub(crate) sites: Sites,
+    pub(crate) hardware: HardwareSlots,
+    pub(crate) breakpoints: BTreeMap<BreakpointId, Arc<BreakpointCell>>,
+    pub(crate) displaced: Displaced,
+    /// First stops of tracees whose creator's event has not been seen yet.
+    pub(crate) newborns: BTreeSet<Tid>,
+    /// Vfork children: not under debug, but they run in our memory, with our traps, until they execute.
+    pub(crate) guests: BTreeSet<Tid>,
+    pub(crate) options: Options,
+    /// Every breakpoint only counts: nobody is going to look at registers at a hit.
+    pub(crate) only_native: bool,
+    pub(crate) placement: Placement,
+}
+
+impl Process {
+    pub(crate) fn new(shared: Arc<Shared>, session: Arc<Session>, options: Options) -> Self {
+        Self {
+            ptrace: Ptrace::for_this_thread(),
+            isa: Isa::X86_64,
+            shared,
+            session,
+            threads: BTreeMap::new(),
+            frozen: true,
+            happenings: VecDeque::new(),
+            sites: Sites::default(),
+            hardware: HardwareSlots::default(),
+            breakpoints: BTreeMap::new(),
+            displaced: Displaced::default(),
+            newborns: BTreeSet::new(),
+            guests: BTreeSet::new(),
+            options,
+            only_native: true,
+            placement: Placement::default(),
+        }
+    }
+
+    pub(crate) fn pid(&self) -> Pid {
+        self.session.pid
+    }
+
+    /// Takes a thread in, visible to users from now on.
+    pub(crate) fn adopt(&mut self, tid: Tid, run: Run) {
+        let thread = Thread::new(tid, run);
+        write(&self.session.threads).push(Arc::clone(&thread.cell));
+        self.threads.insert(tid, thread);
+    }
+
+    /// A leader that had exited before we came: users see it, but nothing will be heard of it.
+    pub(crate) fn adopt_zombie(&mut self, tid: Tid) {
+        let thread = Thread::new(tid, Run::Exiting);
+        thread.cell.zombie.store(true, Ordering::Release);
+        write(&self.session.threads).push(thread.cell);
+    }
+
+    pub(crate) fn any_running(&self) -> bool {
+        self.threads.values().any(|thread| thread.run == Run::Running)
+    }
+
+    /// The tids of the threads in a ptrace-stop.
+    pub(crate) fn stopped_tids(&self) -> Vec<Tid> {
+        self.threads.iter().filter(|(_, thread)| thread.run == Run::Stopped).map(|(tid, _)| *tid).collect()
+    }
+
+    /// A thread ended. The last one ends the process.
+    pub(crate) fn bury(&mut self, tid: Tid, death: Option<Death>) {
+        let Some(thread) = self.threads.remove(&tid) else { return };
+        thread.cell.set_death(death);
+        thread.cell.zombie.store(false, Ordering::Release);
+        if self.threads.is_empty() {
+            self.session.set_phase(Phase::Dead);
+            self.happenings.push_back(Happening::Ended);
+        }
+    }
+
+    /// Tells users' threads that everything is stopped, or has ended.
+    pub(crate) fn publish(&mut self) {
+        self.shared.interrupt.store(false, Ordering::Release);
+        self.session.stops.fetch_add(1, Ordering::AcqRel);
+        self.session.set_phase(Phase::Stopped);
+        self.shared.stopped.set();
+    }
+
+    pub(crate) fn note_signal(&self, tid: Tid, shown: Option<Signal>, deliver: Option<Signal>) {
+        if let Some(thread) = self.threads.get(&tid) {
+            let mut stop = lock(&thread.cell.stop);
+            stop.signal = shown;
+            stop.deliver = deliver;
+        }
+    }
+
+    /// Stops every thread and waits until they all are: whatever else they report meanwhile is kept.
+    pub(crate) fn freeze(&mut self, bell: &Bell) {
+        self.frozen = true;
+        self.drain(bell);
+        let running: Vec<_> = self
+            .threads
+            .iter()
+            .filter(|(_, thread)| thread.run == Run::Running)
+            .map(|(tid, _)| *tid)
+            .collect();
+        for tid in running {
+            // A thread that is gone reports its death to the wait below.
+            let _ = self.ptrace.interrupt(tid);
+        }
+        while self.any_running() {
+            self.wait_once(bell);
+        }
+    }
+}

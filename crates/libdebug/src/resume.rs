@@ -1,0 +1,169 @@
+//! Plan and resume: with what request a stopped thread goes on.
+
+use libdebug_kernel::{Bell, KernelError, Ptrace, Signal, Tid};
+
+use crate::error::Result;
+use crate::mailbox::lock;
+use crate::process::{Process, Run, Thread};
+use crate::session::Phase;
+
+/// What is known of a stopped thread that is to go on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Facts {
+    group_stopped: bool,
+    /// It stands at a trap that it has reported or is not to report.
+    at_passed_trap: bool,
+    has_stub: bool,
+}
+
+/// How a thread goes on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Plan {
+    /// Stays in its group-stop, and reports what ends it.
+    Listen,
+    /// Runs from where it is.
+    Continue,
+    /// Runs through the stub.
+    ThroughStub,
+    /// Executes the instruction in place, alone, with the trap lifted; then runs.
+    InPlace,
+}
+
+fn plan(facts: Facts) -> Plan {
+    match facts {
+        Facts { group_stopped: true, .. } => Plan::Listen,
+        Facts { at_passed_trap: false, .. } => Plan::Continue,
+        Facts { has_stub: true, .. } => Plan::ThroughStub,
+        Facts { has_stub: false, .. } => Plan::InPlace,
+    }
+}
+
+impl Process {
+    /// Lets every stopped thread go on. Those that have to execute an instruction in place do so first, while
+    /// all others are still stopped.
+    pub(crate) fn thaw(&mut self, bell: &Bell) -> Result<()> {
+        let mut planned = Vec::new();
+        for tid in self.stopped_tids() {
+            let (plan, stub) = self.plan_thread(tid)?;
+            if plan == Plan::InPlace {
+                self.step_in_place(tid, bell)?;
+            }
+            planned.push((tid, plan, stub));
+        }
+        self.frozen = false;
+        self.session.set_phase(Phase::Running);
+        for (tid, plan, stub) in planned {
+            self.resume_planned(tid, plan, stub)?;
+        }
+        Ok(())
+    }
+
+    /// Lets one thread go on while others may be running.
+    pub(crate) fn resume(&mut self, tid: Tid, bell: &Bell) -> Result<()> {
+        let (plan, stub) = self.plan_thread(tid)?;
+        if plan == Plan::InPlace {
+            self.freeze(bell);
+            return self.thaw(bell);
+        }
+        self.resume_planned(tid, plan, stub)
+    }
+
+    fn plan_thread(&mut self, tid: Tid) -> Result<(Plan, Option<u64>)> {
+        let Some(thread) = self.threads.get(&tid) else { return Ok((Plan::Continue, None)) };
+        let group_stopped = thread.group_stopped;
+        let site = thread.passed.filter(|&site| self.sites.get(site).is_some());
+        let at_passed_trap = site.is_some() && lock(&thread.cell.registers).real_pc() == site;
+        let stub = match site.filter(|_| at_passed_trap) {
+            Some(site) => self.stub_for(tid, site)?,
+            None => None,
+        };
+        Ok((plan(Facts { group_stopped, at_passed_trap, has_stub: stub.is_some() }), stub))
+    }
+
+    fn resume_planned(&mut self, tid: Tid, plan: Plan, stub: Option<u64>) -> Result<()> {
+        let pc = if plan == Plan::ThroughStub { stub } else { None };
+        let Some(signal) = self.prepare(tid, pc)? else { return Ok(()) };
+        let resumed = match plan {
+            Plan::Listen => self.ptrace.listen(tid),
+            Plan::Continue | Plan::ThroughStub | Plan::InPlace => self.ptrace.cont(tid, signal),
+        };
+        self.started(tid, resumed)
+    }
+
+    /// Writes back what was changed and forgets what is known of the stop. `None` when the thread is not
+    /// stopped (any more); else the signal to deliver.
+    pub(crate) fn prepare(&mut self, tid: Tid, pc: Option<u64>) -> Result<Option<Option<Signal>>> {
+        self.resend_deferred(tid);
+        let pid = self.pid();
+        let Some(thread) = self.threads.get_mut(&tid).filter(|thread| thread.run == Run::Stopped) else {
+            return Ok(None);
+        };
+        write_back(thread, self.ptrace, pc)?;
+        let deliver = take_stop(thread);
+        let at_signal = thread.at_signal;
+        forget_stop(thread);
+        match deliver {
+            Some(signal) if !at_signal => {
+                // A resume delivers a signal only out of a signal-delivery-stop; elsewhere it has to be sent.
+                let _ = libdebug_kernel::signal_thread(pid, tid, signal);
+                Ok(Some(None))
+            }
+            deliver => Ok(Some(deliver)),
+        }
+    }
+
+    /// The outcome of a resume request. A thread that is gone has died in its stop: its death comes to the
+    /// wait, as if it had run.
+    pub(crate) fn started(&mut self, tid: Tid, resumed: libdebug_kernel::Result<()>) -> Result<()> {
+        match resumed {
+            Ok(()) | Err(KernelError::Gone { .. }) => {
+                if let Some(thread) = self.threads.get_mut(&tid) {
+                    thread.run = Run::Running;
+                }
+                Ok(())
+            }
+            Err(error) => Err(error.into()),
+        }
+    }
+}
+
+/// Flushes the registers; a thread that died in its stop takes nothing, which is no error.
+fn write_back(thread: &Thread, ptrace: Ptrace, pc: Option<u64>) -> Result<()> {
+    let mut registers = lock(&thread.cell.registers);
+    let flushed = registers.flush(ptrace, thread.cell.tid, pc);
+    registers.clear();
+    match flushed {
+        Err(error) if error.is_death() => Ok(()),
+        other => other,
+    }
+}
+
+/// Ends the stop in its record; answers the signal that is to be delivered.
+fn take_stop(thread: &Thread) -> Option<Signal> {
+    let mut stop = lock(&thread.cell.stop);
+    stop.reasons.clear();
+    stop.signal = None;
+    stop.deliver.take()
+}
+
+fn forget_stop(thread: &mut Thread) {
+    thread.at_fault = false;
+    thread.passed = None;
+    thread.group_stopped = false;
+    thread.at_signal = false;
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_combination_has_its_plan() {
+        let facts =
+            |group_stopped, at_passed_trap, has_stub| Facts { group_stopped, at_passed_trap, has_stub };
+        assert_eq!(plan(facts(true, true, true)), Plan::Listen);
+        assert_eq!(plan(facts(false, false, true)), Plan::Continue);
+        assert_eq!(plan(facts(false, true, true)), Plan::ThroughStub);
+        assert_eq!(plan(facts(false, true, false)), Plan::InPlace);
+    }
+}

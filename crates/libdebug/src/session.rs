@@ -1,0 +1,258 @@
+//! What all threads of the host may see of the process under debug.
+//!
+//! The tracer thread decides and writes; users' threads read, and write registers while the process is stopped.
+//! Everything here exists once: a handle that a user holds points to these cells.
+
+use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
+
+use libdebug_image::Image;
+use libdebug_kernel::{Death, Latch, Pid, ProcessMemory, Signal, Tid, proc};
+
+use crate::breakpoint::BreakpointId;
+use crate::error::BoxError;
+use crate::host::Host;
+use crate::io::{Foreground, ProcessIo};
+use crate::mailbox::{Mailbox, lock};
+use crate::registers::RegisterCache;
+use crate::tracer::Command;
+
+/// A lock for reading that survives a panic of another holder.
+pub(crate) fn read<T>(lock: &RwLock<T>) -> RwLockReadGuard<'_, T> {
+    lock.read().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// A lock for writing that survives a panic of another holder.
+pub(crate) fn write<T>(lock: &RwLock<T>) -> RwLockWriteGuard<'_, T> {
+    lock.write().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// One debugger, as its tracer thread and its users' threads share it.
+pub(crate) struct Shared {
+    pub(crate) host: Arc<dyn Host>,
+    pub(crate) mailbox: Mailbox<Command>,
+    /// Set while nothing of the process runs: stopped, dead, or no process at all.
+    pub(crate) stopped: Latch,
+    /// A user wants the process to stop; cleared when it has.
+    pub(crate) interrupt: AtomicBool,
+    /// The host's process: after a fork the child has no tracer thread.
+    pub(crate) owner: u32,
+    session: RwLock<Option<Arc<Session>>>,
+    failures: Mutex<Vec<BoxError>>,
+    pub(crate) images: Mutex<BTreeMap<FileIdentity, Arc<Image>>>,
+    pub(crate) io: Mutex<Option<Arc<ProcessIo>>>,
+    /// Gives the terminal back to the host when dropped.
+    pub(crate) foreground: Mutex<Option<Foreground>>,
+    pub(crate) fast_memory: AtomicBool,
+    pub(crate) share_cpu: AtomicBool,
+    pub(crate) auto_interrupt: AtomicBool,
+}
+
+/// A file's content, as far as stat(2) can tell: a rebuilt program is another file.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct FileIdentity {
+    pub(crate) device: u64,
+    pub(crate) inode: u64,
+    pub(crate) size: u64,
+    pub(crate) modified: (i64, i64),
+}
+
+impl Shared {
+    pub(crate) fn new(host: Arc<dyn Host>) -> libdebug_kernel::Result<Self> {
+        let stopped = Latch::new()?;
+        stopped.set();
+        Ok(Self {
+            host,
+            mailbox: Mailbox::new(),
+            stopped,
+            interrupt: AtomicBool::new(false),
+            owner: std::process::id(),
+            session: RwLock::new(None),
+            failures: Mutex::new(Vec::new()),
+            images: Mutex::new(BTreeMap::new()),
+            io: Mutex::new(None),
+            foreground: Mutex::new(None),
+            fast_memory: AtomicBool::new(true),
+            share_cpu: AtomicBool::new(true),
+            auto_interrupt: AtomicBool::new(false),
+        })
+    }
+
+    /// The process under debug, dead or alive; `None` before run and after kill or detach.
+    pub(crate) fn session(&self) -> Option<Arc<Session>> {
+        read(&self.session).clone()
+    }
+
+    pub(crate) fn set_session(&self, session: Option<Arc<Session>>) {
+        *write(&self.session) = session;
+    }
+
+    /// A callback failed: the next wait of a user's thread says so.
+    pub(crate) fn fail(&self, error: BoxError) {
+        lock(&self.failures).push(error);
+    }
+
+    /// The oldest failure that nobody was told of.
+    pub(crate) fn take_failure(&self) -> Option<BoxError> {
+        let mut failures = lock(&self.failures);
+        if failures.is_empty() { None } else { Some(failures.remove(0)) }
+    }
+}
+
+/// Where a process is in its life under debug.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[repr(u8)]
+pub(crate) enum Phase {
+    /// All threads are stopped.
+    Stopped,
+    /// Some thread may run.
+    Running,
+    /// All threads have ended.
+    Dead,
+}
+
+/// One process under debug, from run or attach to kill or detach.
+#[derive(Debug)]
+pub(crate) struct Session {
+    pub(crate) pid: Pid,
+    phase: AtomicU8,
+    /// Kill, detach or another run have ended it: handles to it are history.
+    pub(crate) closed: AtomicBool,
+    pub(crate) detached: AtomicBool,
+    /// Counts published stops, so that what was read at one stop is not taken for another's.
+    pub(crate) stops: AtomicU64,
+    pub(crate) threads: RwLock<Vec<Arc<ThreadCell>>>,
+    memory: RwLock<Arc<ProcessMemory>>,
+    /// Addresses that hold a trap of ours now, with the program's own bytes.
+    pub(crate) traps: RwLock<BTreeMap<u64, u8>>,
+    maps: Mutex<Option<(u64, Arc<[proc::Map]>)>>,
+}
+
+impl Session {
+    pub(crate) fn new(pid: Pid, memory: ProcessMemory) -> Self {
+        Self {
+            pid,
+            phase: AtomicU8::new(Phase::Stopped as u8),
+            closed: AtomicBool::new(false),
+            detached: AtomicBool::new(false),
+            stops: AtomicU64::new(1),
+            threads: RwLock::new(Vec::new()),
+            memory: RwLock::new(Arc::new(memory)),
+            traps: RwLock::new(BTreeMap::new()),
+            maps: Mutex::new(None),
+        }
+    }
+
+    pub(crate) fn phase(&self) -> Phase {
+        match self.phase.load(Ordering::Acquire) {
+            value if value == Phase::Stopped as u8 => Phase::Stopped,
+            value if value == Phase::Running as u8 => Phase::Running,
+            _ => Phase::Dead,
+        }
+    }
+
+    /// Moves on; what has died stays dead.
+    pub(crate) fn set_phase(&self, phase: Phase) {
+        if self.phase() != Phase::Dead {
+            self.phase.store(phase as u8, Ordering::Release);
+        }
+    }
+
+    pub(crate) fn memory(&self) -> Arc<ProcessMemory> {
+        Arc::clone(&read(&self.memory))
+    }
+
+    /// After execve: another address space, without any trap.
+    pub(crate) fn replace_memory(&self, memory: ProcessMemory) {
+        *write(&self.memory) = Arc::new(memory);
+        write(&self.traps).clear();
+        self.forget_maps();
+    }
+
+    /// The maps, read once a stop.
+    pub(crate) fn maps(&self) -> libdebug_kernel::Result<Arc<[proc::Map]>> {
+        let stop = self.stops.load(Ordering::Acquire);
+        let mut cache = lock(&self.maps);
+        if let Some((_, maps)) = cache.as_ref().filter(|(at, _)| *at == stop) {
+            return Ok(Arc::clone(maps));
+        }
+        let maps: Arc<[proc::Map]> = proc::maps(self.pid)?.into();
+        *cache = Some((stop, Arc::clone(&maps)));
+        Ok(maps)
+    }
+
+    pub(crate) fn forget_maps(&self) {
+        *lock(&self.maps) = None;
+    }
+
+    /// The first thread: the one that the process is known by.
+    pub(crate) fn leader(&self) -> Option<Arc<ThreadCell>> {
+        read(&self.threads).first().cloned()
+    }
+}
+
+/// Why a thread stands where it stands, as its users see it; several can hold at once.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum StopReason {
+    /// The program was started or attached to.
+    Started,
+    /// It came to this breakpoint, or touched what it watches.
+    Breakpoint(BreakpointId),
+    /// A step has ended.
+    Step,
+    /// [`Debugger::interrupt`](crate::Debugger::interrupt), or another thread's stop.
+    Interrupted,
+    /// A signal is about to be delivered.
+    Signal(Signal),
+    /// It executed another program.
+    Exec,
+    /// A callback asked for the stop, or failed.
+    Callback,
+}
+
+/// What a user can see and change of the stop that a thread is in.
+#[derive(Debug, Default)]
+pub(crate) struct StopRecord {
+    pub(crate) reasons: Vec<StopReason>,
+    /// The signal that the thread stopped with, SIGTRAP for the debugger's own stops.
+    pub(crate) signal: Option<Signal>,
+    /// The signal that the next resume delivers.
+    pub(crate) deliver: Option<Signal>,
+}
+
+/// One thread of the process under debug.
+#[derive(Debug)]
+pub(crate) struct ThreadCell {
+    pub(crate) tid: Tid,
+    pub(crate) registers: Mutex<RegisterCache>,
+    pub(crate) stop: Mutex<StopRecord>,
+    /// It has come to its exit event: no user code of it will run any more.
+    pub(crate) zombie: AtomicBool,
+    death: Mutex<Option<Option<Death>>>,
+}
+
+impl ThreadCell {
+    pub(crate) fn new(tid: Tid) -> Self {
+        Self {
+            tid,
+            registers: Mutex::default(),
+            stop: Mutex::default(),
+            zombie: AtomicBool::new(false),
+            death: Mutex::new(None),
+        }
+    }
+
+    /// `None` while alive; how it ended as far as the kernel told us.
+    pub(crate) fn death(&self) -> Option<Option<Death>> {
+        *lock(&self.death)
+    }
+
+    pub(crate) fn set_death(&self, how: Option<Death>) {
+        let mut death = lock(&self.death);
+        if !matches!(*death, Some(Some(_))) {
+            *death = Some(how);
+        }
+    }
+}

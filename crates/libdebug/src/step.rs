@@ -1,0 +1,243 @@
+//! One instruction at a time: step, step_until, next.
+
+use std::sync::atomic::Ordering;
+
+use libdebug_arch::InstructionKind;
+use libdebug_kernel::{Bell, Signal, Tid};
+
+use crate::error::Result;
+use crate::mailbox::lock;
+use crate::process::{Process, Run};
+use crate::session::StopReason;
+use crate::site::Owner;
+
+/// How one step ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum StepEnd {
+    /// One instruction was executed.
+    Done,
+    /// It ended otherwise: a fault, an interrupt, the thread's death.
+    Ended,
+}
+
+/// What a stop in the middle of a step asks for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Next {
+    Finish(StepEnd),
+    /// The instruction has not been executed (completely).
+    Again,
+}
+
+impl Process {
+    /// Executes one instruction of `tid` while all other threads stay stopped. A trap at its address is
+    /// passed. Signals from outside are kept for when the thread runs freely.
+    pub(crate) fn step(&mut self, tid: Tid, bell: &Bell) -> Result<StepEnd> {
+        self.frozen = true;
+        self.shown_pc(tid)?;
+        let end = match self.site_under(tid) {
+            Some(site) => match self.stub_for(tid, site)? {
+                Some(stub) => self.step_from(tid, Some(stub), bell)?,
+                None => self.step_lifted(tid, site, bell)?,
+            },
+            None => self.step_from(tid, None, bell)?,
+        };
+        self.arrive(tid);
+        Ok(end)
+    }
+
+    /// The site that `tid` is about to execute.
+    fn site_under(&self, tid: Tid) -> Option<u64> {
+        let pc = lock(&self.threads.get(&tid)?.cell.registers).real_pc()?;
+        self.sites.get(pc).map(|_| pc)
+    }
+
+    fn step_from(&mut self, tid: Tid, mut pc: Option<u64>, bell: &Bell) -> Result<StepEnd> {
+        loop {
+            self.step_once(tid, pc.take(), bell)?;
+            match self.after_step(tid)? {
+                Next::Finish(end) => return Ok(end),
+                Next::Again => {}
+            }
+        }
+    }
+
+    /// Puts the program's byte back for the time of the step; all other threads are stopped.
+    fn step_lifted(&mut self, tid: Tid, site: u64, bell: &Bell) -> Result<StepEnd> {
+        let Some(original) = self.sites.get(site).map(|site| site.original) else {
+            return self.step_from(tid, None, bell);
+        };
+        let memory = self.session.memory();
+        memory.write(site, &[original]);
+        let end = self.step_from(tid, None, bell);
+        memory.write(site, self.isa.trap_bytes());
+        end
+    }
+
+    /// Passes the trap at `tid`'s pc in place, before everything else runs.
+    pub(crate) fn step_in_place(&mut self, tid: Tid, bell: &Bell) -> Result<()> {
+        let Some(site) = self.site_under(tid) else { return Ok(()) };
+        self.step_lifted(tid, site, bell)?;
+        self.arrive(tid);
+        Ok(())
+    }
+
+    fn step_once(&mut self, tid: Tid, pc: Option<u64>, bell: &Bell) -> Result<()> {
+        let deliver = self.signal_for_step(tid);
+        if let Some(thread) = self.threads.get(&tid) {
+            let mut stop = lock(&thread.cell.stop);
+            stop.deliver = deliver;
+        }
+        let deferred = self.threads.get_mut(&tid).map(|thread| std::mem::take(&mut thread.deferred));
+        let prepared = self.prepare(tid, pc)?;
+        if let Some(thread) = self.threads.get_mut(&tid) {
+            thread.deferred = deferred.unwrap_or_default();
+            thread.stepping = true;
+        }
+        let Some(signal) = prepared else { return Ok(()) };
+        let stepped = self.ptrace.step(tid, signal);
+        self.started(tid, stepped)?;
+        self.await_thread(tid, bell);
+        Ok(())
+    }
+
+    /// A fault's signal goes with the step, as the instruction can get no further; one from outside waits.
+    fn signal_for_step(&mut self, tid: Tid) -> Option<Signal> {
+        let thread = self.threads.get(&tid)?;
+        let deliver = lock(&thread.cell.stop).deliver?;
+        if thread.at_fault {
+            return Some(deliver);
+        }
+        if thread.at_signal {
+            self.defer(tid, deliver);
+        } else if let Some(thread) = self.threads.get_mut(&tid) {
+            thread.deferred.push((deliver, None));
+        }
+        None
+    }
+
+    fn await_thread(&mut self, tid: Tid, bell: &Bell) {
+        while self.threads.get(&tid).is_some_and(|thread| thread.run == Run::Running) {
+            self.wait_once(bell);
+            if self.shared.interrupt.load(Ordering::Acquire) {
+                let _ = self.ptrace.interrupt(tid);
+            }
+        }
+    }
+
+    fn after_step(&mut self, tid: Tid) -> Result<Next> {
+        let Some(thread) = self.threads.get_mut(&tid).filter(|thread| thread.run == Run::Stopped) else {
+            return Ok(Next::Finish(StepEnd::Ended));
+        };
+        // A completed step clears the flag (the debug trap); everything else came in between.
+        let completed = !std::mem::replace(&mut thread.stepping, false);
+        let signal = lock(&thread.cell.stop).deliver;
+        if completed {
+            return self.after_trap(tid);
+        }
+        let Some(signal) = signal else {
+            return Ok(Next::Finish(StepEnd::Ended));
+        };
+        let fault = self.ptrace.signal_info(tid).is_ok_and(|info| is_fault(info.signal(), info.code()));
+        if fault {
+            if let Some(thread) = self.threads.get_mut(&tid) {
+                thread.at_fault = true;
+            }
+            return Ok(Next::Finish(StepEnd::Ended));
+        }
+        self.defer(tid, signal);
+        self.note_signal(tid, None, None);
+        Ok(Next::Again)
+    }
+
+    /// Inside a stub of several instructions a step has to go on until the program's own is complete.
+    fn after_trap(&mut self, tid: Tid) -> Result<Next> {
+        if self.displaced.is_empty() {
+            return Ok(Next::Finish(StepEnd::Done));
+        }
+        let Some(thread) = self.threads.get(&tid) else { return Ok(Next::Finish(StepEnd::Ended)) };
+        let raw = lock(&thread.cell.registers).load_pc(self.ptrace, tid)?;
+        match self.displaced.place(raw) {
+            Some(place) if place.midway => Ok(Next::Again),
+            _ => Ok(Next::Finish(StepEnd::Done)),
+        }
+    }
+
+    /// A trap at the new pc has not been come to by running: the next resume passes it.
+    fn arrive(&mut self, tid: Tid) {
+        let Ok(pc) = self.shown_pc(tid) else { return };
+        let at_site = self.sites.get(pc).is_some();
+        if let Some(thread) = self.threads.get_mut(&tid) {
+            thread.passed = at_site.then_some(pc);
+        }
+    }
+
+    /// Steps `tid` until it is at `address`, at most `limit` times, whatever breakpoints it passes.
+    pub(crate) fn step_until(
+        &mut self,
+        tid: Tid,
+        address: u64,
+        limit: Option<u64>,
+        bell: &Bell,
+    ) -> Result<()> {
+        let mut left = limit.unwrap_or(u64::MAX);
+        while left > 0 && self.step(tid, bell)? == StepEnd::Done {
+            left -= 1;
+            if self.shown_pc(tid)? == address || self.shared.interrupt.load(Ordering::Acquire) {
+                break;
+            }
+        }
+        Ok(())
+    }
+
+    /// Whether the instruction that `tid` is at is a call, and the address behind it.
+    pub(crate) fn call_at(&mut self, tid: Tid) -> Result<Option<u64>> {
+        let pc = self.shown_pc(tid)?;
+        let mut code = [0; 16];
+        let length = self.session.memory().read(pc, &mut code);
+        let code = self.original_bytes(pc, &code[..length]);
+        let instruction = self.isa.decode(&code, pc);
+        Ok(instruction.filter(|found| found.kind == InstructionKind::Call).map(|call| call.next_address()))
+    }
+
+    /// Lets the whole process run until `tid` is at `address` in the same frame or a caller's, or something
+    /// else stops it. Answers whether the thread arrived.
+    pub(crate) fn begin_run_to(&mut self, address: u64, bell: &Bell) -> Result<()> {
+        self.insert_site(address, Owner::Tracer)?;
+        self.thaw(bell)
+    }
+
+    /// Ends a single step for its users.
+    pub(crate) fn end_step(&mut self, tid: Tid) {
+        if let Some(thread) = self.threads.get(&tid) {
+            thread.add_reason(StopReason::Step);
+            let mut stop = lock(&thread.cell.stop);
+            stop.signal = stop.signal.or(Some(Signal::TRAP));
+        }
+    }
+}
+
+/// Whether a signal says that the instruction at the pc cannot be executed: sent by the kernel (`si_code` > 0)
+/// for something that the thread itself did.
+fn is_fault(signal: Signal, si_code: i32) -> bool {
+    const SEGV: i32 = 11;
+    const BUS: i32 = 7;
+    const ILL: i32 = 4;
+    const FPE: i32 = 8;
+    const TRAP: i32 = 5;
+    const SYS: i32 = 31;
+    si_code > 0 && matches!(signal.0, SEGV | BUS | ILL | FPE | TRAP | SYS)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_what_the_kernel_sends_for_an_instruction_is_a_fault() {
+        assert!(is_fault(Signal::SEGV, 1));
+        assert!(is_fault(Signal::TRAP, 0x80));
+        assert!(!is_fault(Signal::SEGV, 0), "kill(1) can send SIGSEGV too");
+        assert!(!is_fault(Signal::SEGV, -6));
+        assert!(!is_fault(Signal(14), 0x80), "a timer's SIGALRM comes from the kernel, but from outside");
+    }
+}

@@ -1,0 +1,238 @@
+//! A thread under debug, as its users hold it.
+
+use std::fmt;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+
+use libdebug_arch::x86_64::{Register, RegisterValue, register};
+use libdebug_kernel::{Death, Signal, Tid};
+
+use crate::breakpoint::BreakpointId;
+use crate::debugger::Debugger;
+use crate::error::{Error, Result};
+use crate::mailbox::lock;
+use crate::registers::{Block, block_of, layout};
+use crate::session::{Session, StopReason, ThreadCell};
+
+/// One thread of the process under debug: a handle, cheap to clone. It outlives the thread.
+#[derive(Clone)]
+pub struct Thread {
+    debugger: Debugger,
+    cell: Arc<ThreadCell>,
+    session: Option<Arc<Session>>,
+}
+
+impl fmt::Debug for Thread {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Thread").field("tid", &self.cell.tid.0).field("death", &self.cell.death()).finish()
+    }
+}
+
+impl PartialEq for Thread {
+    fn eq(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.cell, &other.cell)
+    }
+}
+
+impl Eq for Thread {}
+
+impl Thread {
+    pub(crate) fn new(debugger: Debugger, cell: Arc<ThreadCell>, session: Option<Arc<Session>>) -> Self {
+        Self { debugger, cell, session }
+    }
+
+    /// Its tid (gettid(2)).
+    pub fn tid(&self) -> Tid {
+        self.cell.tid
+    }
+
+    /// The debugger that it belongs to.
+    pub fn debugger(&self) -> &Debugger {
+        &self.debugger
+    }
+
+    /// Whether it has ended. Does not wait.
+    pub fn is_dead(&self) -> bool {
+        self.cell.death().is_some()
+    }
+
+    /// How it ended, once the kernel has told that. Does not wait.
+    pub fn death(&self) -> Option<Death> {
+        self.cell.death().flatten()
+    }
+
+    /// Whether it has begun to exit but is not gone: as a leader stays until the last thread ends. Does not
+    /// wait.
+    pub fn is_zombie(&self) -> bool {
+        self.cell.zombie.load(Ordering::Acquire)
+    }
+
+    /// Why it stands where it stands; empty when nothing but other threads' stops holds it.
+    ///
+    /// # Errors
+    /// As [`Debugger::wait`]: the process is waited for first.
+    pub fn stop_reasons(&self) -> Result<Vec<StopReason>> {
+        self.settle()?;
+        Ok(lock(&self.cell.stop).reasons.clone())
+    }
+
+    pub(crate) fn has_reason_of(&self, breakpoint: BreakpointId) -> Result<bool> {
+        self.settle()?;
+        Ok(lock(&self.cell.stop).reasons.contains(&StopReason::Breakpoint(breakpoint)))
+    }
+
+    /// The signal that it stopped with, SIGTRAP for stops of the debugger's own.
+    ///
+    /// # Errors
+    /// As [`Debugger::wait`].
+    pub fn signal(&self) -> Result<Option<Signal>> {
+        self.settle()?;
+        let stop = lock(&self.cell.stop);
+        Ok(stop.deliver.or(stop.signal))
+    }
+
+    /// Changes the signal that it gets when it goes on; `None` drops the one that it stopped with.
+    ///
+    /// # Errors
+    /// [`Error::Died`], and those of [`Debugger::wait`].
+    pub fn set_signal(&self, signal: Option<Signal>) -> Result<()> {
+        self.settle()?;
+        self.check_alive()?;
+        let mut stop = lock(&self.cell.stop);
+        stop.signal = signal;
+        stop.deliver = signal;
+        Ok(())
+    }
+
+    /// The value of the register called `name`, such as `rip`, `eax` or `xmm0`.
+    ///
+    /// # Errors
+    /// [`Error::Register`] for a name that the CPU does not know; [`Error::Died`] when the thread was gone
+    /// before anybody read its registers; and those of [`Debugger::wait`].
+    pub fn register(&self, name: &str) -> Result<RegisterValue> {
+        self.read(named(name)?)
+    }
+
+    /// Changes the register called `name`, effective when the thread goes on.
+    ///
+    /// # Errors
+    /// As [`Thread::register`], and [`Error::Register`] for a value that does not fit.
+    pub fn set_register(&self, name: &str, value: RegisterValue) -> Result<()> {
+        self.write(named(name)?, value)
+    }
+
+    /// The value of `register`, at once after its block was read at this stop.
+    ///
+    /// # Errors
+    /// As [`Thread::register`].
+    pub fn read(&self, register: &'static Register) -> Result<RegisterValue> {
+        self.settle()?;
+        if let Some(value) = lock(&self.cell.registers).read(register) {
+            return value;
+        }
+        self.load(block_of(register))?;
+        lock(&self.cell.registers).read(register).unwrap_or(Err(self.died()))
+    }
+
+    /// Changes `register`, effective when the thread goes on.
+    ///
+    /// # Errors
+    /// As [`Thread::set_register`].
+    pub fn write(&self, register: &'static Register, value: RegisterValue) -> Result<()> {
+        self.settle()?;
+        self.check_alive()?;
+        self.load(block_of(register))?;
+        lock(&self.cell.registers).write(register, value).unwrap_or(Err(self.died()))
+    }
+
+    /// The program counter.
+    ///
+    /// # Errors
+    /// As [`Thread::register`].
+    pub fn pc(&self) -> Result<u64> {
+        const RIP: &Register = constant("rip");
+        Ok(self.read(RIP)?.as_u64().unwrap_or(0))
+    }
+
+    /// Moves the thread to `address`.
+    ///
+    /// # Errors
+    /// As [`Thread::set_register`].
+    pub fn set_pc(&self, address: u64) -> Result<()> {
+        const RIP: &Register = constant("rip");
+        self.write(RIP, RegisterValue::U64(address))
+    }
+
+    /// Executes one instruction; all other threads stay stopped. Also in callbacks.
+    ///
+    /// # Errors
+    /// [`Error::Died`], and those of [`Debugger::wait`].
+    pub fn step(&self) -> Result<()> {
+        self.check_alive()?;
+        self.debugger.step_thread(self.cell.tid)
+    }
+
+    /// Steps until the thread is at `address`, at most `limit` times, whatever breakpoints it passes.
+    ///
+    /// # Errors
+    /// As [`Thread::step`].
+    pub fn step_until(&self, address: u64, limit: Option<u64>) -> Result<()> {
+        self.check_alive()?;
+        self.debugger.step_thread_until(self.cell.tid, address, limit)
+    }
+
+    /// Executes one instruction, and all of the function where that is a call; breakpoints in it stop it.
+    ///
+    /// # Errors
+    /// As [`Thread::step`].
+    pub fn next(&self) -> Result<()> {
+        self.check_alive()?;
+        self.debugger.next_thread(self.cell.tid)
+    }
+
+    fn load(&self, block: Block) -> Result<()> {
+        if lock(&self.cell.registers).has(block) {
+            return Ok(());
+        }
+        self.check_alive()?;
+        self.debugger.load_registers(self.cell.tid, block == Block::Extended)
+    }
+
+    fn settle(&self) -> Result<()> {
+        match &self.session {
+            Some(session) => self.debugger.settle(session),
+            None => Err(Error::NoProcess),
+        }
+    }
+
+    fn check_alive(&self) -> Result<()> {
+        if self.is_dead() { Err(self.died()) } else { Ok(()) }
+    }
+
+    fn died(&self) -> Error {
+        Error::Died { tid: self.cell.tid, how: self.death() }
+    }
+}
+
+const fn constant(name: &str) -> &'static Register {
+    match register(name) {
+        Some(register) => register,
+        None => panic!("evaluated at compile time"),
+    }
+}
+
+fn named(name: &str) -> Result<&'static Register> {
+    let found = register(name).filter(|register| register.exists(layout()));
+    found.ok_or_else(|| Error::NoSuchRegister(name.to_owned()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn unknown_registers_are_named_in_the_error() {
+        assert!(named("rax").is_ok());
+        assert!(named("eip").unwrap_err().to_string().contains("eip"));
+    }
+}

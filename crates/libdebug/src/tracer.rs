@@ -1,0 +1,497 @@
+//! The tracer thread: the closed set of commands, and the loop that serves them and the kernel's events.
+
+use std::cell::{Cell, RefCell};
+use std::rc::Rc;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+
+use libdebug_kernel::{Bell, Pid, Tid};
+
+use crate::breakpoint::{Action, Breakpoint, BreakpointCell, BreakpointId, BreakpointKind, BreakpointSpec};
+use crate::debugger::Debugger;
+use crate::error::{BoxError, BreakpointError, Error, Result};
+use crate::launch::LaunchSpec;
+use crate::mailbox::{Responder, lock};
+use crate::process::{Happening, Process, Run};
+use crate::session::{Session, Shared, StopReason, ThreadCell};
+use crate::site::Owner;
+use crate::thread::Thread;
+
+/// Everything that a user's thread can ask of the tracer thread.
+#[derive(Debug)]
+pub(crate) enum Command {
+    Launch(Box<LaunchSpec>, Responder<Result<Arc<Session>>>),
+    Attach {
+        pid: Pid,
+        kill_on_exit: bool,
+        answer: Responder<Result<Arc<Session>>>,
+    },
+    Detach(Responder<Result<()>>),
+    Kill(Responder<Result<()>>),
+    Cont,
+    Step(Tid),
+    StepUntil {
+        tid: Tid,
+        address: u64,
+        limit: Option<u64>,
+    },
+    Next(Tid),
+    SetBreakpoint(Box<BreakpointSpec>, Responder<Result<Arc<BreakpointCell>>>),
+    RemoveBreakpoint(Arc<BreakpointCell>, Responder<Result<()>>),
+    EnableBreakpoint(Arc<BreakpointCell>, bool, Responder<Result<()>>),
+    LoadRegisters {
+        tid: Tid,
+        extended: bool,
+        answer: Responder<Result<()>>,
+    },
+    WriteMemory {
+        address: u64,
+        data: Vec<u8>,
+        words: bool,
+        answer: Responder<usize>,
+    },
+    PeekMemory {
+        address: u64,
+        size: usize,
+        answer: Responder<Vec<u8>>,
+    },
+    SetKillOnExit(bool, Responder<()>),
+    /// Ends the thread, and the process with it unless that is to live on.
+    Terminate(Responder<()>),
+}
+
+/// The tracer thread's own side of one debugger.
+pub(crate) struct Tracer {
+    shared: Arc<Shared>,
+    bell: Bell,
+    process: RefCell<Option<Process>>,
+    next_id: Cell<u64>,
+    kill_on_exit: Cell<bool>,
+    /// How many callbacks are being run, one inside the other's steps.
+    callbacks: Cell<u32>,
+}
+
+thread_local! {
+    /// The tracer that this thread is, so that a callback's requests need no hand-over.
+    static CURRENT: RefCell<Option<Rc<Tracer>>> = const { RefCell::new(None) };
+}
+
+/// The tracer of `shared` if the calling thread is it: a callback is running.
+pub(crate) fn current(shared: &Arc<Shared>) -> Option<Rc<Tracer>> {
+    CURRENT.with_borrow(|tracer| tracer.clone().filter(|tracer| Arc::ptr_eq(&tracer.shared, shared)))
+}
+
+/// The whole life of a tracer thread.
+pub(crate) fn run(shared: &Arc<Shared>) {
+    let (bell, doorbell) = Bell::for_this_thread();
+    shared.mailbox.connect(doorbell);
+    let tracer = Rc::new(Tracer {
+        shared: Arc::clone(shared),
+        bell,
+        process: RefCell::new(None),
+        next_id: Cell::new(0),
+        kill_on_exit: Cell::new(true),
+        callbacks: Cell::new(0),
+    });
+    CURRENT.set(Some(Rc::clone(&tracer)));
+    tracer.serve();
+    CURRENT.set(None);
+}
+
+impl Tracer {
+    fn serve(&self) {
+        loop {
+            let command = if self.is_running() {
+                self.shared.mailbox.take_or_wait()
+            } else {
+                Some(self.shared.mailbox.take_or_sleep())
+            };
+            match command {
+                Some(Command::Terminate(answer)) => {
+                    self.end();
+                    return answer.send(());
+                }
+                Some(command) => self.execute(command),
+                None => self.turn(),
+            }
+        }
+    }
+
+    fn end(&self) {
+        let mut process = self.process.borrow_mut();
+        if let Some(process) = process.as_mut() {
+            if self.kill_on_exit.get() {
+                let _ = process.kill(&self.bell);
+            } else {
+                process.remove_all_sites();
+                process.close();
+            }
+        }
+        *process = None;
+        self.shared.set_session(None);
+        self.shared.mailbox.close();
+        self.shared.stopped.set();
+    }
+
+    fn is_running(&self) -> bool {
+        self.process.borrow().as_ref().is_some_and(|process| !process.frozen)
+    }
+
+    /// Tells users' threads that the process is stopped; in the middle of a callback it is not, to them.
+    fn publish(&self, process: &mut Process) {
+        if self.callbacks.get() == 0 {
+            process.publish();
+        }
+    }
+
+    /// One wait, and all that follows from it.
+    fn turn(&self) {
+        if let Some(process) = self.process.borrow_mut().as_mut() {
+            if !self.shared.interrupt.load(Ordering::Acquire) {
+                process.wait_once(&self.bell);
+            }
+            if process.happenings.is_empty() && !self.shared.interrupt.load(Ordering::Acquire) {
+                return;
+            }
+            process.freeze(&self.bell);
+        }
+        self.attend();
+    }
+
+    /// Everything is stopped: runs the handlers of what happened, and then lets the process go on or tells the
+    /// user that it has stopped.
+    fn attend(&self) {
+        let stop = self.handle_happenings();
+        let mut process = self.process.borrow_mut();
+        let Some(process) = process.as_mut() else { return };
+        if stop || self.shared.interrupt.load(Ordering::Acquire) {
+            note_interrupted(process);
+            process.publish();
+        } else if let Err(error) = process.thaw(&self.bell) {
+            self.shared.fail(Box::new(error));
+            process.publish();
+        }
+    }
+
+    /// Answers whether somebody wants the process to stay stopped. The state is not borrowed while a callback
+    /// runs: the callback may ask for anything.
+    fn handle_happenings(&self) -> bool {
+        let mut stop = false;
+        while let Some(happening) = self.next_happening() {
+            stop |= match happening {
+                Happening::Hit(tid, cell) => self.handle_hit(tid, &cell),
+                Happening::Arrived(_) | Happening::Ended => true,
+            };
+        }
+        stop
+    }
+
+    fn next_happening(&self) -> Option<Happening> {
+        self.process.borrow_mut().as_mut()?.happenings.pop_front()
+    }
+
+    fn handle_hit(&self, tid: Tid, cell: &Arc<BreakpointCell>) -> bool {
+        if !cell.is_enabled() {
+            return false;
+        }
+        cell.count_hit();
+        let Some(thread) = self.note_hit(tid, cell) else { return false };
+        match cell.action() {
+            Action::Stop => true,
+            Action::Count => false,
+            Action::Call(callback) => {
+                let debugger = Debugger::from_shared(&self.shared);
+                let thread = Thread::new(debugger.clone(), thread, self.session());
+                let breakpoint = Breakpoint { cell: Arc::clone(cell), debugger };
+                self.callbacks.set(self.callbacks.get() + 1);
+                let result = callback(&thread, &breakpoint);
+                self.callbacks.set(self.callbacks.get() - 1);
+                self.callback_ended(tid, result)
+            }
+        }
+    }
+
+    fn note_hit(&self, tid: Tid, cell: &BreakpointCell) -> Option<Arc<ThreadCell>> {
+        let process = self.process.borrow();
+        let thread = process.as_ref()?.threads.get(&tid)?;
+        thread.add_reason(StopReason::Breakpoint(cell.id));
+        Some(Arc::clone(&thread.cell))
+    }
+
+    fn session(&self) -> Option<Arc<Session>> {
+        self.process.borrow().as_ref().map(|process| Arc::clone(&process.session))
+    }
+
+    fn callback_ended(&self, tid: Tid, result: std::result::Result<(), BoxError>) -> bool {
+        let Err(error) = result else { return false };
+        self.shared.fail(error);
+        if let Some(thread) = self.process.borrow().as_ref().and_then(|process| process.threads.get(&tid)) {
+            thread.add_reason(StopReason::Callback);
+        }
+        true
+    }
+
+    /// Carries out one command; also called by callbacks, on this thread.
+    pub(crate) fn execute(&self, command: Command) {
+        match command {
+            Command::Launch(spec, answer) => answer.send(self.launch(*spec)),
+            Command::Attach { pid, kill_on_exit, answer } => answer.send(self.attach(pid, kill_on_exit)),
+            Command::Detach(answer) => answer.send(self.finish(|process, bell| process.detach(bell))),
+            Command::Kill(answer) => answer.send(self.finish(|process, bell| process.kill(bell))),
+            Command::Cont => self.go(|process, bell| process.thaw(bell)),
+            Command::Step(tid) => self.step(tid, |process, bell| process.step(tid, bell).map(drop)),
+            Command::StepUntil { tid, address, limit } => {
+                self.step(tid, |process, bell| process.step_until(tid, address, limit, bell));
+            }
+            Command::Next(tid) => self.next(tid),
+            Command::SetBreakpoint(spec, answer) => answer.send(self.set_breakpoint(*spec)),
+            Command::RemoveBreakpoint(cell, answer) => answer.send(self.enable(&cell, false, true)),
+            Command::EnableBreakpoint(cell, on, answer) => answer.send(self.enable(&cell, on, false)),
+            Command::LoadRegisters { tid, extended, answer } => {
+                answer.send(self.load_registers(tid, extended))
+            }
+            Command::WriteMemory { address, data, words, answer } => {
+                answer.send(self.write_memory(address, &data, words));
+            }
+            Command::PeekMemory { address, size, answer } => answer.send(self.peek_memory(address, size)),
+            Command::SetKillOnExit(on, answer) => answer.send(self.set_kill_on_exit(on)),
+            // Only the loop ends the thread.
+            Command::Terminate(answer) => drop(answer),
+        }
+    }
+
+    fn launch(&self, spec: LaunchSpec) -> Result<Arc<Session>> {
+        self.kill_on_exit.set(spec.kill_on_exit);
+        self.begin(Process::launch(&self.shared, spec, &self.bell)?)
+    }
+
+    fn attach(&self, pid: Pid, kill_on_exit: bool) -> Result<Arc<Session>> {
+        self.kill_on_exit.set(kill_on_exit);
+        self.begin(Process::attach(&self.shared, pid, kill_on_exit, &self.bell)?)
+    }
+
+    fn begin(&self, mut process: Process) -> Result<Arc<Session>> {
+        let session = Arc::clone(&process.session);
+        self.shared.set_session(Some(Arc::clone(&session)));
+        process.publish();
+        *self.process.borrow_mut() = Some(process);
+        Ok(session)
+    }
+
+    fn finish(&self, end: impl FnOnce(&mut Process, &Bell) -> Result<()>) -> Result<()> {
+        let mut process = self.process.borrow_mut();
+        let ended = end(process.as_mut().ok_or(Error::NoProcess)?, &self.bell);
+        if ended.is_ok() {
+            *process = None;
+            self.shared.stopped.set();
+        }
+        ended
+    }
+
+    fn go(&self, go: impl FnOnce(&mut Process, &Bell) -> Result<()>) {
+        let mut process = self.process.borrow_mut();
+        let Some(process) = process.as_mut() else { return self.shared.stopped.set() };
+        if let Err(error) = go(process, &self.bell) {
+            self.shared.fail(Box::new(error));
+            self.publish(process);
+        }
+    }
+
+    /// A step of any kind, all other threads stopped; handlers of what happened on the way run at its end.
+    fn step(&self, tid: Tid, step: impl FnOnce(&mut Process, &Bell) -> Result<()>) {
+        self.go(|process, bell| {
+            let stepped = step(process, bell);
+            process.end_step(tid);
+            stepped
+        });
+        self.handle_happenings();
+        if let Some(process) = self.process.borrow_mut().as_mut() {
+            self.publish(process);
+        }
+    }
+
+    /// Over a call: everything runs until the thread is behind it, or something else stops the process.
+    fn next(&self, tid: Tid) {
+        let call = match self.process.borrow_mut().as_mut() {
+            Some(process) => process.call_at(tid),
+            None => return self.shared.stopped.set(),
+        };
+        match call {
+            Ok(Some(behind)) => self.run_to(tid, behind),
+            Ok(None) => self.step(tid, |process, bell| process.step(tid, bell).map(drop)),
+            Err(error) => self.go(|_, _| Err(error)),
+        }
+    }
+
+    /// Runs until `tid` comes to `address` with its stack at or above where it is now, so that a recursion's
+    /// inner frames do not count; or until something else stops the process.
+    fn run_to(&self, tid: Tid, address: u64) {
+        let stack = self.stack_pointer(tid);
+        self.go(|process, bell| process.begin_run_to(address, bell));
+        loop {
+            self.wait_for_happenings(tid);
+            let arrived = self.take_arrival(tid, stack);
+            let stop = self.handle_happenings() || self.shared.interrupt.load(Ordering::Acquire);
+            let mut process = self.process.borrow_mut();
+            let Some(process) = process.as_mut() else { break };
+            if arrived || stop || !process.threads.contains_key(&tid) {
+                process.remove_site(address, &Owner::Tracer);
+                if arrived {
+                    process.end_step(tid);
+                }
+                note_interrupted(process);
+                self.publish(process);
+                break;
+            }
+            if let Err(error) = process.thaw(&self.bell) {
+                self.shared.fail(Box::new(error));
+            }
+        }
+    }
+
+    fn wait_for_happenings(&self, tid: Tid) {
+        if let Some(process) = self.process.borrow_mut().as_mut() {
+            while process.happenings.is_empty()
+                && process.threads.contains_key(&tid)
+                && !self.shared.interrupt.load(Ordering::Acquire)
+            {
+                process.wait_once(&self.bell);
+            }
+            process.freeze(&self.bell);
+        }
+    }
+
+    /// Whether `tid` has arrived; arrivals of other threads and of inner frames are dropped, and pass the trap.
+    fn take_arrival(&self, tid: Tid, stack: Option<u64>) -> bool {
+        let Some(mut arrivals) = self.process.borrow_mut().as_mut().map(|process| {
+            let (arrivals, others): (Vec<_>, Vec<_>) = process
+                .happenings
+                .drain(..)
+                .partition(|happening| matches!(happening, Happening::Arrived(_)));
+            process.happenings.extend(others);
+            arrivals
+        }) else {
+            return false;
+        };
+        let own =
+            arrivals.drain(..).any(|happening| matches!(happening, Happening::Arrived(at) if at == tid));
+        own && self.stack_pointer(tid) >= stack
+    }
+
+    fn stack_pointer(&self, tid: Tid) -> Option<u64> {
+        let mut process = self.process.borrow_mut();
+        let process = process.as_mut()?;
+        process.load_general(tid).ok()?;
+        let registers = lock(&process.threads.get(&tid)?.cell.registers);
+        registers.general().map(libdebug_arch::x86_64::GeneralRegisters::sp)
+    }
+
+    /// Runs `act` on the process with all threads stopped, and lets them go on if they were running.
+    fn paused<T>(&self, act: impl FnOnce(&mut Process) -> Result<T>) -> Result<T> {
+        let mut slot = self.process.borrow_mut();
+        let process = slot.as_mut().ok_or(Error::NoProcess)?;
+        if process.frozen {
+            return act(process);
+        }
+        process.freeze(&self.bell);
+        let result = act(process);
+        drop(slot);
+        self.attend();
+        result
+    }
+
+    fn set_breakpoint(&self, spec: BreakpointSpec) -> Result<Arc<BreakpointCell>> {
+        self.next_id.set(self.next_id.get() + 1);
+        let cell = Arc::new(BreakpointCell::new(BreakpointId(self.next_id.get()), spec));
+        self.paused(|process| process.insert_breakpoint(&cell))?;
+        Ok(cell)
+    }
+
+    fn enable(&self, cell: &Arc<BreakpointCell>, on: bool, forget: bool) -> Result<()> {
+        self.paused(|process| {
+            process.enable_breakpoint(cell, on)?;
+            if forget {
+                process.breakpoints.remove(&cell.id);
+            }
+            Ok(())
+        })
+    }
+
+    fn load_registers(&self, tid: Tid, extended: bool) -> Result<()> {
+        let mut process = self.process.borrow_mut();
+        let process = process.as_mut().ok_or(Error::NoProcess)?;
+        let thread = process.threads.get(&tid).filter(|thread| thread.run == Run::Stopped);
+        let cell = thread.map(|thread| Arc::clone(&thread.cell)).ok_or(Error::Died { tid, how: None })?;
+        process.load_general(tid)?;
+        if extended {
+            lock(&cell.registers).load_extended(process.ptrace, tid)?;
+        }
+        Ok(())
+    }
+
+    fn write_memory(&self, address: u64, data: &[u8], words: bool) -> usize {
+        self.paused(|process| Ok(process.write_memory(address, data, words))).unwrap_or(0)
+    }
+
+    fn peek_memory(&self, address: u64, size: usize) -> Vec<u8> {
+        self.paused(|process| Ok(process.peek_memory(address, size))).unwrap_or_default()
+    }
+
+    fn set_kill_on_exit(&self, on: bool) {
+        self.kill_on_exit.set(on);
+        // Without a process there is nothing to tell the kernel yet.
+        let _ = self.paused(|process| {
+            process.set_kill_on_exit(on);
+            Ok(())
+        });
+    }
+}
+
+/// The threads that stopped for no reason of their own.
+fn note_interrupted(process: &Process) {
+    for thread in process.threads.values() {
+        let mut stop = lock(&thread.cell.stop);
+        if stop.reasons.is_empty() {
+            let reason = stop.deliver.map_or(StopReason::Interrupted, StopReason::Signal);
+            stop.reasons.push(reason);
+        }
+    }
+}
+
+impl Process {
+    fn insert_breakpoint(&mut self, cell: &Arc<BreakpointCell>) -> Result<()> {
+        self.plant(cell)?;
+        self.breakpoints.insert(cell.id, Arc::clone(cell));
+        self.note_actions();
+        Ok(())
+    }
+
+    fn plant(&mut self, cell: &Arc<BreakpointCell>) -> Result<()> {
+        match cell.kind {
+            BreakpointKind::Software => self.insert_site(cell.address, Owner::Breakpoint(Arc::clone(cell))),
+            BreakpointKind::Hardware { .. } => self.insert_hardware(cell),
+        }
+    }
+
+    fn enable_breakpoint(&mut self, cell: &Arc<BreakpointCell>, on: bool) -> Result<()> {
+        if !self.breakpoints.contains_key(&cell.id) {
+            return Err(BreakpointError::Removed(cell.address).into());
+        }
+        if cell.enabled.swap(on, Ordering::AcqRel) == on {
+            return Ok(());
+        }
+        match (on, cell.kind) {
+            (true, _) => self.plant(cell),
+            (false, BreakpointKind::Software) => {
+                self.remove_site(cell.address, &Owner::Breakpoint(Arc::clone(cell)));
+                Ok(())
+            }
+            (false, BreakpointKind::Hardware { .. }) => self.remove_hardware(cell.id),
+        }
+    }
+
+    /// Whether all that hits do is to count.
+    pub(crate) fn note_actions(&mut self) {
+        self.only_native = self.breakpoints.values().all(|cell| cell.is_native());
+    }
+}
