@@ -7,11 +7,9 @@ import operator
 TYPE_CHECKING = False  # importing `typing` takes longer than all the rest
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
-    from typing import Any, SupportsIndex, TypeAlias
+    from typing import Any, SupportsIndex
 
     from typing_extensions import Self
-
-    Change: TypeAlias = Callable[[list[str]], object]
 
 _EMPTIED = "Argument list must maintain at least one element. It holds the name of the program to run."
 
@@ -32,8 +30,8 @@ class ArgumentList(list[str]):
         TypeError: ArgumentList can only contain strings, got int: 1
     """
 
-    _before: Change | None = None
-    _after: Change | None = None
+    _before: Callable[[list[str]], object] | None = None
+    _after: Callable[[list[str]], object] | None = None
     _prevent_empty: bool = False
 
     def __init__(self, iterable: Iterable[str] | None = None) -> None:
@@ -45,7 +43,9 @@ class ArgumentList(list[str]):
         super().__init__([] if iterable is None else _strings(iterable))
 
     def set_callbacks(
-        self, before_callback: Change | None = None, after_callback: Change | None = None
+        self,
+        before_callback: Callable[[list[str]], object] | None = None,
+        after_callback: Callable[[list[str]], object] | None = None,
     ) -> None:
         """Choose what is called around each change; None for nothing.
 

@@ -5,11 +5,9 @@ from __future__ import annotations
 TYPE_CHECKING = False  # importing `typing` takes longer than all the rest
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
-    from typing import Any, TypeAlias
+    from typing import Any
 
     from typing_extensions import Self
-
-    Source: TypeAlias = Mapping[str, str] | Iterable[tuple[str, str]]
 
 
 class EnvDict(dict[str, str]):
@@ -31,7 +29,9 @@ class EnvDict(dict[str, str]):
 
     _callback: Callable[[], object] | None = None
 
-    def __init__(self, source: Source = (), /, **variables: str) -> None:
+    def __init__(
+        self, source: Mapping[str, str] | Iterable[tuple[str, str]] = (), /, **variables: str
+    ) -> None:
         """Create a dictionary like `dict`, of strings only, without a callback.
 
         Raises:
@@ -60,7 +60,7 @@ class EnvDict(dict[str, str]):
             self._announce()
         super().__delitem__(key)
 
-    def update(self, source: Source = (), /, **variables: str) -> None:  # type: ignore[override]
+    def update(self, source: Mapping[str, str] | Iterable[tuple[str, str]] = (), /, **variables: str) -> None:  # type: ignore[override]
         """Set several variables in one change."""
         new = _checked(source, variables)
         self._announce()
@@ -89,7 +89,7 @@ class EnvDict(dict[str, str]):
         self._announce()
         super().clear()
 
-    def __ior__(self, source: Source, /) -> Self:  # type: ignore[override, misc]
+    def __ior__(self, source: Mapping[str, str] | Iterable[tuple[str, str]], /) -> Self:  # type: ignore[override, misc]
         """Set several variables in one change."""
         self.update(source)
         return self
@@ -102,7 +102,9 @@ def _check(key: object, value: object) -> None:
             raise TypeError(f"EnvDict {what} must be strings, got {type(given).__name__}")
 
 
-def _checked(source: Source, variables: Mapping[str, str]) -> dict[str, str]:
+def _checked(
+    source: Mapping[str, str] | Iterable[tuple[str, str]], variables: Mapping[str, str]
+) -> dict[str, str]:
     """Return what `dict` would make of the arguments, if all of it is strings."""
     new = dict(source, **variables)
     for key, value in new.items():
