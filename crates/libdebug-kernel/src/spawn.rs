@@ -201,7 +201,8 @@ fn clone_child(child: &Child, stack: &mut [u128]) -> Result<Pid> {
             entry = sym child_main,
             inlateout("rax") libc::SYS_clone => pid,
             in("rdi") flags, in("rsi") top, in("rdx") 0, in("r10") 0, in("r8") 0,
-            lateout("rcx") _, lateout("r11") _,
+            // Not `lateout`, which would let `block` be in one of them.
+            out("rcx") _, out("r11") _,
         );
     }
     match i32::try_from(pid).unwrap_or(-libc::EAGAIN) {

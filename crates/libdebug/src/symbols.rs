@@ -146,7 +146,7 @@ impl Debugger {
             return Ok(None);
         };
         let Some(image) = self.shared().image(&session, &map.path) else { return Ok(None) };
-        let Some(bias) = image.load_bias(map.start, map.offset, PAGE) else { return Ok(None) };
+        let Some(bias) = mapped(&maps, &map.path).bias(&image) else { return Ok(None) };
         let file_address = address.wrapping_sub(bias);
         let found = image.symbol_at(FileAddress(file_address));
         Ok(found.map(|symbol| (symbol.name.to_owned(), file_address.wrapping_sub(symbol.address.0))))
@@ -213,6 +213,12 @@ fn program_first(session: &Session, maps: &[proc::Map]) -> Vec<Mapped> {
 }
 
 impl Mapped {
+    /// The load bias, told by the lowest map: others can be of the same offset (RELRO).
+    fn bias(&self, image: &Image) -> Option<u64> {
+        let lowest = self.maps.first()?;
+        image.load_bias(lowest.start, lowest.offset, PAGE)
+    }
+
     /// An address relative to the file's first map; one that is not below it is taken as absolute.
     fn absolute(&self, address: u64) -> Result<u64> {
         let not_mapped = || Error::NotMapped { address, file: self.path.clone() };
@@ -228,8 +234,7 @@ impl Mapped {
 impl Shared {
     fn symbol_in(&self, session: &Session, file: &Mapped, name: &str) -> Option<u64> {
         let image = self.image(session, &file.path)?;
-        let bias = file.maps.iter().find_map(|map| image.load_bias(map.start, map.offset, PAGE))?;
-        Some(image.symbol(name)?.address.0.wrapping_add(bias))
+        Some(image.symbol(name)?.address.0.wrapping_add(file.bias(&image)?))
     }
 
     /// The image of a mapped file, parsed once for all runs; `None` for a file that is no ELF image or cannot
