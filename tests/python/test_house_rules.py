@@ -178,6 +178,11 @@ def test_every_crate_is_a_room() -> None:
     assert crates <= {*ROOMS, "fuzz"}
 
 
+def test_the_package_shows_the_readme() -> None:
+    named = 'readme = "README.md"' in (ROOT / "pyproject.toml").read_text()
+    assert named == (ROOT / "README.md").exists()
+
+
 def test_no_binaries_are_kept() -> None:
     binaries = [where(path, "not a text") for path in tracked() if b"\0" in path.read_bytes()]
     assert not binaries, "\n".join(binaries)
