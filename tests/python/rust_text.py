@@ -12,13 +12,15 @@ if TYPE_CHECKING:
 _OPAQUE = re.compile(
     r"""
       //[^\n]*
+    | /\*
     | b?c?r(?P<hashes>\#*)".*?"(?P=hashes)
     | "(?:\\.|[^"\\])*"
     | '(?:\\(?:u\{[^}]*\}|x..|.)|[^'\\\n])'
     """,
     re.VERBOSE | re.DOTALL,
 )
-_BLOCK_COMMENT = re.compile(r"/\*|\*/")
+_COMMENT_MARK = re.compile(r"/\*|\*/")
+_BRACKET = re.compile(r"[{}()\[\];]")
 _FUNCTION = re.compile(r"\bfn\s+(\w+)")
 # An arm of a match or an element of an array: what a flat table consists of.
 _TABLE_ROW = re.compile(r"=>|^\s*(?:\(.*\)|\w+![(\[].*[)\]]|[\w:\"' .&-]+(?:\{.*\})?),?\s*$|^\s*$")
@@ -33,28 +35,23 @@ class Function(NamedTuple):
 
 
 def bare(source: str) -> str:
-    """Return the source with comments and the content of literals as blanks; every line keeps its number."""
-    return without_block_comments(_OPAQUE.sub(lambda match: blanks(match[0]), source))
-
-
-def blanks(text: str) -> str:
-    """Return as many characters, all blank but the line ends."""
-    return re.sub(r"[^\n]", " ", text)
-
-
-def without_block_comments(source: str) -> str:
-    """Return the source with block comments, which may be nested, as blanks."""
-    depth, start, parts, last = 0, 0, [], 0
-    for mark in _BLOCK_COMMENT.finditer(source):
-        if mark[0] == "/*":
-            start = mark.start() if depth == 0 else start
-            depth += 1
-        elif depth:
-            depth -= 1
-            if depth == 0:
-                parts += [source[last:start], blanks(source[start : mark.end()])]
-                last = mark.end()
+    """Return the source with comments and literals as blanks; every line keeps its number."""
+    parts, last = [], 0
+    while opaque := _OPAQUE.search(source, last):
+        end = end_of_comment(source, opaque.end()) if opaque[0] == "/*" else opaque.end()
+        parts += [source[last : opaque.start()], re.sub(r"[^\n]", " ", source[opaque.start() : end])]
+        last = end
     return "".join([*parts, source[last:]])
+
+
+def end_of_comment(source: str, start: int) -> int:
+    """Return where a block comment, which others may be nested in, ends; `start` is behind its first mark."""
+    depth = 1
+    for mark in _COMMENT_MARK.finditer(source, start):
+        depth += 1 if mark[0] == "/*" else -1
+        if depth == 0:
+            return mark.end()
+    return len(source)
 
 
 def functions(source: str) -> Iterator[Function]:
@@ -71,13 +68,13 @@ def functions(source: str) -> Iterator[Function]:
 def end_of_body(text: str, start: int) -> int | None:
     """Return where the body that opens after `start` ends; None for a declaration without one."""
     depth = brackets = 0
-    for mark in re.finditer(r"[{}()\[\];]", text[start:]):
+    for mark in _BRACKET.finditer(text, start):
         brackets += (mark[0] in "([") - (mark[0] in ")]")
         if mark[0] == ";" and depth == 0 and brackets == 0:
             return None
         depth += (mark[0] == "{") - (mark[0] == "}")
         if mark[0] == "}" and depth == 0:
-            return start + mark.end()
+            return mark.end()
     return None
 
 
