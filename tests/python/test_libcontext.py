@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import platform
 from typing import TYPE_CHECKING, Any
 
@@ -103,6 +104,22 @@ def test_tmp_restores_after_an_exception_and_changes_inside() -> None:
         context.terminal = "xterm"
         raise KeyError
     assert settings() == DEFAULTS
+
+
+def test_tmp_restores_a_list_that_was_changed_in_place() -> None:
+    with libcontext.tmp():
+        libcontext.terminal.append("xterm")
+    assert libcontext.terminal == []
+
+
+def test_tmp_leaves_levels_that_it_did_not_change() -> None:
+    logger = logging.getLogger("libdebug")
+    before = logger.level
+    logger.setLevel(logging.ERROR)
+    with libcontext.tmp(sym_lvl=1):
+        pass
+    assert logger.level == logging.ERROR
+    logger.setLevel(before)
 
 
 def test_platform_is_not_set_by_update() -> None:

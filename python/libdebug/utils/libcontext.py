@@ -148,11 +148,11 @@ class _Temporarily:
 
     def __enter__(self) -> LibContext:
         """Note every setting, then set the new ones; if one is refused, none stays."""
-        self._before = {name: getattr(self._context, name) for name in _SETTINGS}
+        self._before = _settings_of(self._context)
         try:
             self._context.update(**self._settings)
         except BaseException:
-            self._context.update(**self._before)
+            self._restore()
             raise
         return self._context
 
@@ -160,7 +160,18 @@ class _Temporarily:
         self, kind: type[BaseException] | None, value: BaseException | None, traceback: TracebackType | None
     ) -> None:
         """Restore every setting."""
-        self._context.update(**self._before)
+        self._restore()
+
+    def _restore(self) -> None:
+        """Set what differs from before; a logger's level that was not changed here is not touched."""
+        now = _settings_of(self._context)
+        self._context.update(**{name: old for name, old in self._before.items() if old != now[name]})
+
+
+def _settings_of(context: LibContext) -> dict[str, Any]:
+    """Return every setting by name, a list as a copy of its own."""
+    values = {name: getattr(context, name) for name in _SETTINGS}
+    return {name: list(value) if isinstance(value, list) else value for name, value in values.items()}
 
 
 def _require(name: str, value: str, levels: list[str]) -> None:
