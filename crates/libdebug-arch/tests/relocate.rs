@@ -41,6 +41,17 @@ fn destination(jump: &Instruction, stub: &Stub, to: u64) -> u64 {
 }
 
 #[test]
+fn a_moved_syscall_leaves_the_original_address_in_rcx() {
+    for to in [NEAR, FAR] {
+        let stub = moved(&[0x0f, 0x05], to);
+        let decoded = instructions(&stub, to);
+        assert_eq!((decoded[1].op0_register(), decoded[1].immediate(1)), (iced_x86::Register::RCX, FROM + 2));
+        assert_eq!(destination(&decoded[2], &stub, to), FROM + 2);
+        assert_eq!((stub.original_pc(0), stub.original_pc(2)), (Some(FROM), Some(FROM + 2)));
+    }
+}
+
+#[test]
 fn ordinary_instructions_are_copied_and_jump_back() {
     let table: &[&[u8]] = &[
         &[0x90],
@@ -48,7 +59,6 @@ fn ordinary_instructions_are_copied_and_jump_back() {
         &[0x5d],
         &[0x9c],
         &[0x9d],
-        &[0x0f, 0x05],
         &[0xf3, 0x48, 0xab],
         &[0xf2, 0xae],
         &[0xf3, 0x0f, 0x1e, 0xfa],

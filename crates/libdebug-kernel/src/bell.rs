@@ -118,7 +118,7 @@ impl Doorbell {
 
 /// The signal of the bell: the highest real-time signal that nobody in this process has claimed when the
 /// first debugger starts. Its handler is installed once, and does nothing outside the window above.
-fn bell_signal() -> Signal {
+pub(crate) fn bell_signal() -> Signal {
     static SIGNAL: OnceLock<Signal> = OnceLock::new();
     *SIGNAL.get_or_init(|| {
         let free = (libc::SIGRTMIN()..=libc::SIGRTMAX()).rev().find(|&number| is_default(number));

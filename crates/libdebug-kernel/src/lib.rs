@@ -27,6 +27,7 @@ mod ptrace;
 mod spawn;
 mod stdio;
 mod sys;
+mod timer;
 mod wait;
 
 pub use bell::{Bell, Doorbell};
@@ -42,4 +43,5 @@ pub use ptrace::{Options, Ptrace, SignalInfo};
 pub use spawn::{SpawnSpec, Spawned, StdioPlan};
 pub use stdio::{Pipe, Terminal, pipe, set_foreground, terminal_foreground};
 pub use sys::{SignalMask, signal_mask, signal_process, signal_thread};
+pub use timer::Timer;
 pub use wait::{Death, Event, Stop, Wait, decode};

@@ -118,7 +118,7 @@ impl Ptrace {
                 // from a child that failed.
                 Wait::Tracee(tid, Event::Stopped(Stop::Signal(signal))) => self.cont(tid, Some(signal))?,
                 Wait::Tracee(tid, Event::Stopped(_)) => self.cont(tid, None)?,
-                Wait::Tracee(_, Event::Died(_)) | Wait::NoTracees | Wait::Rung => {
+                Wait::Tracee(_, Event::Died(_)) | Wait::NoTracees | Wait::Rung | Wait::Interrupted => {
                     return Err(seized.err().unwrap_or_else(|| child.error(pid)));
                 }
             }

@@ -59,6 +59,8 @@ pub enum Wait {
     Tracee(Tid, Event),
     /// The bell was rung.
     Rung,
+    /// A [`Timer`](crate::Timer) of this thread expired.
+    Interrupted,
     /// This thread has no tracees.
     NoTracees,
 }
@@ -117,6 +119,7 @@ impl Ptrace {
             match waited(result, status)? {
                 Some(wait) => return Ok(wait),
                 None if bell.is_rung() => return Ok(Wait::Rung),
+                None if result < 0 => return Ok(Wait::Interrupted),
                 None => {}
             }
         }

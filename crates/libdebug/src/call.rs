@@ -41,7 +41,9 @@ impl Process {
                     self.bury(tid, Some(death));
                     return Err(Error::Died { tid, how: Some(death) });
                 }
-                Wait::NoTracees | Wait::Rung => return Err(Error::Died { tid, how: None }),
+                Wait::NoTracees | Wait::Rung | Wait::Interrupted => {
+                    return Err(Error::Died { tid, how: None });
+                }
             }
         }
     }

@@ -111,6 +111,7 @@ impl Debugger {
         self.forbid_in_callback("run")?;
         self.kill_if_any()?;
         let (spec, io) = launch.prepare()?;
+        self.shared.user_cpu.store(libdebug_kernel::current_cpu(), Ordering::Relaxed);
         self.ask(|answer| Command::Launch(Box::new(spec), answer))??;
         *lock(&self.shared.io) = io.map(Arc::new);
         Ok(())
@@ -185,6 +186,7 @@ impl Debugger {
             tracer.execute(command);
             return Ok(());
         }
+        self.shared.user_cpu.store(libdebug_kernel::current_cpu(), Ordering::Relaxed);
         self.shared.interrupt.store(false, Ordering::Release);
         self.shared.stopped.clear();
         session.set_phase(Phase::Running);

@@ -15,9 +15,16 @@ use crate::stop::{Trap, decide_by_code, decide_by_place};
 impl Process {
     /// Blocks for one event, or the bell, and deals with it.
     pub(crate) fn wait_once(&mut self, bell: &Bell) {
+        self.placement.before_wait();
         match self.ptrace.wait(bell) {
-            Ok(Wait::Tracee(tid, event)) => self.on_event(tid, event, bell),
+            Ok(Wait::Tracee(tid, event)) => {
+                if self.threads.len() == 1 {
+                    self.placement.after_stop(tid);
+                }
+                self.on_event(tid, event, bell);
+            }
             Ok(Wait::Rung) => bell.answer(),
+            Ok(Wait::Interrupted) => self.placement.expired(),
             Ok(Wait::NoTracees) => self.bury_all(),
             Err(error) => self.shared.fail(Box::new(error)),
         }
@@ -186,6 +193,7 @@ impl Process {
     fn on_clone(&mut self, tid: Tid, bell: &Bell) -> Result<()> {
         let Some(child) = self.await_newborn(tid)? else { return self.go_on(tid, bell) };
         self.placement.release(child);
+        self.placement.part();
         if proc::status(child).is_ok_and(|status| status.process != self.pid()) {
             // A process of its own that shares our memory and traps, as clone(CLONE_VM) makes.
             self.guests.insert(child);

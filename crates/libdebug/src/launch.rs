@@ -14,6 +14,7 @@ use libdebug_kernel::{
 use crate::error::{Error, Result};
 use crate::io::ChildEnds;
 use crate::mailbox::lock;
+use crate::placement::Placement;
 use crate::process::{Happening, Process, Run};
 use crate::session::{Phase, Session, Shared, StopReason, write};
 use crate::site::Owner;
@@ -38,6 +39,8 @@ impl Process {
     pub(crate) fn launch(shared: &Arc<Shared>, spec: LaunchSpec, bell: &Bell) -> Result<Self> {
         let ptrace = Ptrace::for_this_thread();
         let options = Options::DEBUGGER.exit_kill(spec.kill_on_exit);
+        let mut placement = Placement::new(shared);
+        placement.prepare_start();
         let spawned = ptrace.spawn(&SpawnSpec {
             path: &spec.path_c,
             argv: &spec.argv,
@@ -52,6 +55,8 @@ impl Process {
         // The program has its own copies of the descriptors: ours would keep its streams from ending.
         *lock(&shared.foreground) = spec.ends.started(pid);
         let mut process = Self::around(shared, pid, options)?;
+        placement.started(pid.leader());
+        process.placement = placement;
         process.adopt(pid.leader(), Run::Stopped);
         if spec.to_entry_point {
             process.run_to_entry_point(bell)?;
@@ -184,6 +189,7 @@ impl Process {
                 // A stop that was reported before the signal took effect.
                 Ok(Wait::Tracee(..)) => {}
                 Ok(Wait::Rung) => bell.answer(),
+                Ok(Wait::Interrupted) => {}
                 Ok(Wait::NoTracees) | Err(_) => break,
             }
         }

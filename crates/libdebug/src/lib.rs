@@ -28,6 +28,7 @@ mod displaced;
 mod error;
 mod event;
 mod host;
+mod immediate;
 mod io;
 mod launch;
 mod mailbox;

@@ -40,6 +40,15 @@ impl Debugger {
         self.read_into(&*self.stopped_session()?, address, buffer)
     }
 
+    /// Refuses a read that is larger than what is mapped, before a buffer is made for it; small ones are not
+    /// looked at.
+    ///
+    /// # Errors
+    /// As [`Debugger::read_memory`].
+    pub fn check_readable(&self, address: u64, size: usize) -> Result<()> {
+        check_mapped(&*self.stopped_session()?, "read", address, size)
+    }
+
     fn read_into(&self, session: &Session, address: u64, buffer: &mut [u8]) -> Result<()> {
         let done = if self.fast_memory() {
             let done = session.memory().read(address, buffer);

@@ -1,48 +1,139 @@
-//! Which CPUs the tracer and its tracees run on.
+//! Which CPUs the tracer and its tracee run on.
 //!
-//! Handing over between two threads costs a few microseconds on one CPU, and ten times that across CPUs, where
-//! the other one has to be woken from idle. While a single-threaded process stops often, tracer and tracee
-//! therefore share one CPU.
+//! Handing over between two threads is cheap on one CPU and many times as expensive across CPUs, where the other
+//! one has to be woken from idle. While a single-threaded process stops often, tracer and tracee therefore share
+//! one CPU: the one that the user's thread was on, which waits meanwhile. As soon as the process runs for a
+//! while, starts a thread or a child, or is let go, everybody has their own set again.
+//!
+//! Failed: moving only one of the two (the scheduler then places the other on an idle CPU, every time), and
+//! leaving it all to the scheduler (it spreads the pair as soon as a second CPU is idle).
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::{Duration, Instant};
 
-use libdebug_kernel::{CpuSet, Tid, affinity, current_cpu, set_affinity};
+use libdebug_kernel::{CpuSet, Tid, Timer, affinity, set_affinity};
 
-/// Threads that were moved to one CPU, with the sets to give back.
-#[derive(Debug, Default)]
-pub(crate) struct Placement {
-    moved: BTreeMap<Tid, CpuSet>,
-}
+use crate::session::Shared;
 
 /// The calling thread, to the kernel.
 const SELF: Tid = Tid(0);
 
+/// Running as long without a stop, the process is on its own.
+const APART: Duration = Duration::from_millis(10);
+
+/// Stops that follow each other as closely, and as many of them, bring the two together.
+const CLOSE: Duration = Duration::from_millis(1);
+const STREAK: u32 = 4;
+
+/// Threads that were moved to one CPU, with the sets to give back.
+pub(crate) struct Placement {
+    shared: Arc<Shared>,
+    moved: BTreeMap<Tid, CpuSet>,
+    /// Ends a long wait, so that the process is not left on the shared CPU.
+    timer: Option<Timer>,
+    armed_until: Option<Instant>,
+    stopped_since_armed: bool,
+    last_stop: Option<Instant>,
+    streak: u32,
+}
+
 impl Placement {
-    /// Moves the calling thread and `tracee` to the calling thread's CPU, unless that was done.
-    pub(crate) fn join(&mut self, tracee: Tid) {
-        if !self.moved.contains_key(&tracee) {
-            self.pin(SELF, current_cpu());
-            self.pin(tracee, current_cpu());
+    pub(crate) fn new(shared: &Arc<Shared>) -> Self {
+        Self {
+            shared: Arc::clone(shared),
+            moved: BTreeMap::new(),
+            timer: None,
+            armed_until: None,
+            stopped_since_armed: false,
+            last_stop: None,
+            streak: 0,
         }
     }
 
-    /// Whether anything is moved.
-    pub(crate) fn is_joined(&self) -> bool {
+    fn is_joined(&self) -> bool {
         !self.moved.is_empty()
     }
 
-    fn pin(&mut self, tid: Tid, cpu: usize) {
+    /// A program that is about to be started by this thread starts on this thread's CPU: it stops twice before
+    /// its first own instruction.
+    pub(crate) fn prepare_start(&mut self) {
+        if self.shared.share_cpu.load(Ordering::Acquire) {
+            self.pin(SELF);
+        }
+    }
+
+    /// The program has been started, and has inherited this thread's place.
+    pub(crate) fn started(&mut self, tracee: Tid) {
+        if let Some(own) = self.moved.get(&SELF).copied() {
+            self.moved.insert(tracee, own);
+        }
+    }
+
+    fn join(&mut self, tracee: Tid) {
+        self.pin(SELF);
+        if self.is_joined() {
+            self.pin(tracee);
+        }
+    }
+
+    fn pin(&mut self, tid: Tid) {
+        let cpu = self.shared.user_cpu.load(Ordering::Relaxed);
         let Ok(own) = affinity(tid) else { return };
-        let one = CpuSet::single(cpu);
         // The user's own choice stands: a CPU that the thread may not use is not forced on it.
-        if own.contains(cpu) && own.count() > 1 && set_affinity(tid, &one).is_ok() {
+        if own.contains(cpu) && own.count() > 1 && set_affinity(tid, &CpuSet::single(cpu)).is_ok() {
             self.moved.entry(tid).or_insert(own);
         }
     }
 
-    /// Gives a new thread, which has inherited its creator's place, the set that its creator had.
+    /// A wait begins: one that gets long is to end once.
+    pub(crate) fn before_wait(&mut self) {
+        if !self.is_joined() {
+            return;
+        }
+        let now = Instant::now();
+        if self.armed_until.is_none_or(|until| until <= now) {
+            self.arm(now);
+        }
+    }
+
+    fn arm(&mut self, now: Instant) {
+        if self.timer.is_none() {
+            self.timer = Timer::for_this_thread().ok();
+        }
+        match &self.timer {
+            Some(timer) => timer.arm(APART),
+            None => return self.part(),
+        }
+        self.armed_until = Some(now + APART);
+        self.stopped_since_armed = false;
+    }
+
+    /// The timer ended a wait.
+    pub(crate) fn expired(&mut self) {
+        if !self.stopped_since_armed {
+            self.part();
+        }
+    }
+
+    /// The only thread of the process has stopped.
+    pub(crate) fn after_stop(&mut self, tracee: Tid) {
+        self.stopped_since_armed = true;
+        if self.is_joined() {
+            return;
+        }
+        let now = Instant::now();
+        let close = self.last_stop.replace(now).is_some_and(|last| now - last < CLOSE);
+        self.streak = if close { self.streak + 1 } else { 0 };
+        if self.streak >= STREAK && self.shared.share_cpu.load(Ordering::Acquire) {
+            self.join(tracee);
+        }
+    }
+
+    /// Gives a new tracee, which has inherited its creator's place, the set that its creator had.
     pub(crate) fn release(&self, tid: Tid) {
-        if let Some(own) = self.moved.iter().find(|(moved, _)| **moved != SELF).map(|(_, own)| own) {
+        if let Some(own) = self.moved.values().next() {
             let _ = set_affinity(tid, own);
         }
     }
@@ -53,5 +144,7 @@ impl Placement {
             // A thread that is gone needs none.
             let _ = set_affinity(tid, &own);
         }
+        self.armed_until = None;
+        self.streak = 0;
     }
 }

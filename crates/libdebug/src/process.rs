@@ -106,7 +106,6 @@ impl Process {
         Self {
             ptrace: Ptrace::for_this_thread(),
             isa: Isa::X86_64,
-            shared,
             session,
             threads: BTreeMap::new(),
             frozen: true,
@@ -119,7 +118,8 @@ impl Process {
             guests: BTreeSet::new(),
             options,
             only_native: true,
-            placement: Placement::default(),
+            placement: Placement::new(&shared),
+            shared,
         }
     }
 

@@ -4,7 +4,7 @@
 //! Everything here exists once: a handle that a user holds points to these cells.
 
 use std::collections::BTreeMap;
-use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
 use libdebug_image::Image;
@@ -46,6 +46,8 @@ pub(crate) struct Shared {
     pub(crate) foreground: Mutex<Option<Foreground>>,
     pub(crate) fast_memory: AtomicBool,
     pub(crate) share_cpu: AtomicBool,
+    /// The CPU on which a user last let the process go on.
+    pub(crate) user_cpu: AtomicUsize,
     pub(crate) auto_interrupt: AtomicBool,
 }
 
@@ -75,6 +77,7 @@ impl Shared {
             foreground: Mutex::new(None),
             fast_memory: AtomicBool::new(true),
             share_cpu: AtomicBool::new(true),
+            user_cpu: AtomicUsize::new(libdebug_kernel::current_cpu()),
             auto_interrupt: AtomicBool::new(false),
         })
     }

@@ -149,7 +149,7 @@ impl Process {
         Ok(Next::Again)
     }
 
-    /// Inside a stub of several instructions a step has to go on until the program's own is complete.
+    /// A stub is several instructions, one of which at least jumps back: to the program they are one.
     fn after_trap(&mut self, tid: Tid) -> Result<Next> {
         if self.displaced.is_empty() {
             return Ok(Next::Finish(StepEnd::Done));
@@ -157,8 +157,8 @@ impl Process {
         let Some(thread) = self.threads.get(&tid) else { return Ok(Next::Finish(StepEnd::Ended)) };
         let raw = lock(&thread.cell.registers).load_pc(self.ptrace, tid)?;
         match self.displaced.place(raw) {
-            Some(place) if place.midway => Ok(Next::Again),
-            _ => Ok(Next::Finish(StepEnd::Done)),
+            Some(_) => Ok(Next::Again),
+            None => Ok(Next::Finish(StepEnd::Done)),
         }
     }
 

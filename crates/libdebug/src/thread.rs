@@ -41,6 +41,17 @@ impl Thread {
         Self { debugger, cell, session }
     }
 
+    pub(crate) fn cell(&self) -> &ThreadCell {
+        &self.cell
+    }
+
+    /// Whether nothing has to be waited for, and the process was not let go.
+    #[inline]
+    pub(crate) fn is_settled(&self) -> bool {
+        let held = |session: &Arc<Session>| !session.detached.load(Ordering::Acquire);
+        self.session.as_ref().is_some_and(held) && self.debugger.is_settled()
+    }
+
     /// Its tid (gettid(2)).
     pub fn tid(&self) -> Tid {
         self.cell.tid

@@ -100,8 +100,22 @@ fn every_kind_of_instruction_can_be_passed() {
         finish(&debugger)
     };
     let names = [
-        "bp_push", "bp_riprel", "bp_jcc", "bp_jmp", "bp_call", "bp_call_reg", "bp_call_mem_rsp", "bp_call_r12",
-        "bp_ret", "bp_rep", "bp_pushf", "bp_syscall", "bp_loop", "bp_jrcxz", "bp_nop", "bp_leave",
+        "bp_push",
+        "bp_riprel",
+        "bp_jcc",
+        "bp_jmp",
+        "bp_call",
+        "bp_call_reg",
+        "bp_call_mem_rsp",
+        "bp_call_r12",
+        "bp_ret",
+        "bp_rep",
+        "bp_pushf",
+        "bp_syscall",
+        "bp_loop",
+        "bp_jrcxz",
+        "bp_nop",
+        "bp_leave",
     ];
     for name in names {
         let debugger = Debugger::builder(program("insn")).run().unwrap();

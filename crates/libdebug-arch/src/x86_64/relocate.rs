@@ -10,8 +10,8 @@ use crate::{CannotRelocate, Stub};
 /// at `from`, and which then continues behind the original. Its length is at most `max_len` bytes.
 ///
 /// A call leaves the *original* return address on the stack, and flags and registers are touched only as the
-/// instruction itself does; what remains visible is what the processor records: `rcx` after `syscall` and the
-/// x87 instruction pointer name the copy. A call is built from a store and a jump, so programs that run under
+/// instruction itself does; what remains visible is what the processor records: the x87 instruction pointer
+/// names the copy. A call is built from a store and a jump, so programs that run under
 /// a hardware shadow stack need another way.
 ///
 /// ```
@@ -44,6 +44,8 @@ enum Recipe {
     CopyAndReturn,
     /// Copy it; it goes elsewhere by itself.
     Copy,
+    /// Copy it, then give `rcx`, in which the processor leaves its own address, the original one.
+    Syscall,
     Jump,
     ConditionalJump,
     DirectCall,
@@ -67,7 +69,7 @@ impl<'a> Source<'a> {
         match raw.flow_control() {
             FlowControl::Next => Ok(Recipe::CopyAndReturn),
             FlowControl::Return if raw.mnemonic() == Mnemonic::Ret => Ok(Recipe::Copy),
-            FlowControl::Call if raw.mnemonic() == Mnemonic::Syscall => Ok(Recipe::CopyAndReturn),
+            FlowControl::Call if raw.mnemonic() == Mnemonic::Syscall => Ok(Recipe::Syscall),
             FlowControl::XbeginXabortXend if raw.mnemonic() != Mnemonic::Xbegin => Ok(Recipe::CopyAndReturn),
             FlowControl::UnconditionalBranch
             | FlowControl::ConditionalBranch
@@ -118,6 +120,13 @@ impl Builder {
             Recipe::CopyAndReturn => {
                 self.copy(source)?;
                 self.jump_marked(source.raw.next_ip());
+            }
+            Recipe::Syscall => {
+                self.copy(source)?;
+                self.mark(source.raw.next_ip());
+                self.code.extend_from_slice(&[0x48, 0xb9]); // mov rcx, imm64
+                self.code.extend_from_slice(&source.raw.next_ip().to_le_bytes());
+                self.jump(source.raw.next_ip());
             }
             Recipe::Jump => self.jump(source.raw.near_branch_target()),
             Recipe::ConditionalJump => self.conditional(source),

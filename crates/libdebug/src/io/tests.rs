@@ -10,7 +10,7 @@ use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
 use libdebug_kernel::{
-    Event, Interest, Latch, Options, Ptrace, Signal, SpawnSpec, Stop, Wait as Awaited, signal_mask,
+    Bell, Event, Interest, Latch, Options, Ptrace, Signal, SpawnSpec, Stop, Wait as Awaited, signal_mask,
     wait_ready,
 };
 
@@ -112,7 +112,7 @@ fn trace(
     dead: &AtomicBool,
     resumes: &mpsc::Receiver<()>,
 ) {
-    let ptrace = Ptrace::for_this_thread();
+    let (ptrace, _bell) = (Ptrace::for_this_thread(), Bell::for_this_thread());
     let spawned = ptrace.spawn(&SpawnSpec {
         path: c"/bin/sh",
         argv: &[c"sh".to_owned(), c"-c".to_owned(), script.clone()],

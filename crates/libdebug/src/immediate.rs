@@ -1,0 +1,45 @@
+//! What can be told at once, for faces that must not block while they hold a lock of their own.
+
+use libdebug_arch::x86_64::{Register, RegisterValue};
+
+use crate::debugger::Debugger;
+use crate::error::Result;
+use crate::mailbox::lock;
+use crate::session::read;
+use crate::thread::Thread;
+use crate::tracer;
+
+impl Debugger {
+    /// Whether the calling thread is in a callback of this debugger.
+    pub fn in_callback(&self) -> bool {
+        tracer::current(self.shared()).is_some()
+    }
+
+    /// Whether a request that needs the process stopped would not have to wait for that. Does not wait.
+    pub fn is_settled(&self) -> bool {
+        self.shared().stopped.is_set() || self.in_callback()
+    }
+
+    /// How many threads [`Debugger::threads`] would list. Does not wait.
+    pub fn thread_count(&self) -> usize {
+        self.shared().session().map_or(0, |session| read(&session.threads).len())
+    }
+}
+
+impl Thread {
+    /// The value of `register` where that takes no request and no wait: the process is stopped, and the
+    /// register's block was read at this stop. `None` says no more than: ask [`Thread::read`].
+    #[inline]
+    pub fn read_cached(&self, register: &'static Register) -> Option<Result<RegisterValue>> {
+        if self.is_settled() { lock(&self.cell().registers).read(register) } else { None }
+    }
+
+    /// As [`Thread::read_cached`], for the registers that are parts of the general ones.
+    #[inline]
+    pub fn read_cached_u64(&self, register: &'static Register) -> Option<u64> {
+        if !self.is_settled() {
+            return None;
+        }
+        register.read_general(lock(&self.cell().registers).general()?)
+    }
+}
