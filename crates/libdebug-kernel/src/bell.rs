@@ -78,9 +78,14 @@ pub struct Doorbell {
 impl Bell {
     /// A bell for the calling thread, which from here on takes no signals but the bell's (and those that its
     /// own instructions cause), so that the host's signals go to the host's threads.
+    ///
+    /// SIGCHLD stays let in: the kernel sends it at every stop of a tracee, and drops it at once when nobody
+    /// handles it, but only where it is not blocked. Blocked here, it would wake another thread of the host at
+    /// every stop, on another CPU as a rule, which costs more than all the rest of the stop.
     pub fn for_this_thread() -> (Self, Doorbell) {
         sys::block_signals();
         sys::unblock(bell_signal());
+        sys::unblock(Signal(libc::SIGCHLD));
         let shared = Arc::new(AtomicU32::new(SILENT));
         let process = Pid(std::process::id().cast_signed());
         // SAFETY: gettid has no preconditions.

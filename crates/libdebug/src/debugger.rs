@@ -14,6 +14,7 @@ use crate::error::{Error, Result};
 use crate::host::{Host, RustHost};
 use crate::io::{IoError, ProcessIo, ProcessState, Wait};
 use crate::mailbox::{Responder, lock, reply};
+use crate::placement::Visit;
 use crate::session::{Phase, Session, Shared, read};
 use crate::symbols::FileScope;
 use crate::thread::Thread;
@@ -186,7 +187,9 @@ impl Debugger {
             tracer.execute(command);
             return Ok(());
         }
-        self.shared.user_cpu.store(libdebug_kernel::current_cpu(), Ordering::Relaxed);
+        if self.shared.handovers.load(Ordering::Relaxed) == 0 {
+            self.shared.user_cpu.store(libdebug_kernel::current_cpu(), Ordering::Relaxed);
+        }
         self.shared.interrupt.store(false, Ordering::Release);
         self.shared.stopped.clear();
         session.set_phase(Phase::Running);
@@ -223,6 +226,10 @@ impl Debugger {
         let check: Option<&dyn Fn() -> Result<()>> =
             if self.shared.host.has_check() { Some(&check) } else { None };
         let until = deadline.map(|(until, _)| until);
+        if self.shared.stopped.is_set() {
+            return Ok(());
+        }
+        let _visit = Visit::begin(&self.shared);
         while !self.shared.stopped.is_set() {
             match wait_ready(&[(self.shared.stopped.as_fd(), Interest::Read)], until, check)? {
                 Readiness::TimedOut => return Err(self.timeout(deadline)),

@@ -59,20 +59,23 @@ impl<C> Mailbox<C> {
             return Err(command);
         }
         inner.queue.push_back(command);
-        self.rouse(&inner);
+        let tracer = inner.tracer;
+        drop(inner);
+        self.rouse(tracer);
         Ok(())
     }
 
     /// Makes the tracer look at what was changed for it elsewhere.
     pub(crate) fn ring(&self) {
-        let inner = lock(&self.inner);
-        if inner.tracer == Tracer::Waiting {
-            self.rouse(&inner);
+        let tracer = lock(&self.inner).tracer;
+        if tracer == Tracer::Waiting {
+            self.rouse(tracer);
         }
     }
 
-    fn rouse(&self, inner: &Inner<C>) {
-        match (inner.tracer, self.doorbell.get()) {
+    /// Without the lock: on one CPU the tracer runs at once, and would only come to wait for it.
+    fn rouse(&self, tracer: Tracer) {
+        match (tracer, self.doorbell.get()) {
             (Tracer::Idle, _) => self.wake.notify_one(),
             (Tracer::Waiting, Some(doorbell)) => doorbell.ring(),
             _ => {}

@@ -138,13 +138,51 @@ impl Placement {
         }
     }
 
+    /// A user's thread is told of the stop. When that happens often, it waits on the shared CPU too: see
+    /// [`Visit`].
+    pub(crate) fn handed_over(&self) {
+        if self.is_joined() {
+            self.shared.handovers.fetch_add(1, Ordering::Relaxed);
+        }
+    }
+
+    /// A callback served the stop, without any user's thread.
+    pub(crate) fn kept(&self) {
+        self.shared.handovers.store(0, Ordering::Relaxed);
+    }
+
     /// Gives everybody their sets back.
     pub(crate) fn part(&mut self) {
+        self.kept();
         for (tid, own) in std::mem::take(&mut self.moved) {
             // A thread that is gone needs none.
             let _ = set_affinity(tid, &own);
         }
         self.armed_until = None;
         self.streak = 0;
+    }
+}
+
+/// A user's thread that waits on the CPU that tracer and tracee share, and is back on its own set when this is
+/// dropped: what it starts afterwards must not inherit ours.
+pub(crate) struct Visit(Option<CpuSet>);
+
+impl Visit {
+    /// Moves the calling thread, if stop after stop is being handed over to it.
+    pub(crate) fn begin(shared: &Shared) -> Self {
+        if shared.handovers.load(Ordering::Relaxed) < STREAK {
+            return Self(None);
+        }
+        let cpu = shared.user_cpu.load(Ordering::Relaxed);
+        let own = affinity(SELF).ok().filter(|own| own.contains(cpu) && own.count() > 1);
+        Self(own.filter(|_| set_affinity(SELF, &CpuSet::single(cpu)).is_ok()))
+    }
+}
+
+impl Drop for Visit {
+    fn drop(&mut self) {
+        if let Some(own) = &self.0 {
+            let _ = set_affinity(SELF, own);
+        }
     }
 }

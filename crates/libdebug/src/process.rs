@@ -164,6 +164,7 @@ impl Process {
     /// Tells users' threads that everything is stopped, or has ended.
     pub(crate) fn publish(&mut self) {
         self.shared.interrupt.store(false, Ordering::Release);
+        self.placement.handed_over();
         self.session.stops.fetch_add(1, Ordering::AcqRel);
         self.session.set_phase(Phase::Stopped);
         self.shared.stopped.set();

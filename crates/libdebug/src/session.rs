@@ -4,7 +4,7 @@
 //! Everything here exists once: a handle that a user holds points to these cells.
 
 use std::collections::BTreeMap;
-use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU64, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU32, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
 use libdebug_image::Image;
@@ -48,6 +48,8 @@ pub(crate) struct Shared {
     pub(crate) share_cpu: AtomicBool,
     /// The CPU on which a user last let the process go on.
     pub(crate) user_cpu: AtomicUsize,
+    /// How many stops in a row a user was told of, while tracer and tracee shared a CPU; 0 while they do not.
+    pub(crate) handovers: AtomicU32,
     pub(crate) auto_interrupt: AtomicBool,
 }
 
@@ -78,6 +80,7 @@ impl Shared {
             fast_memory: AtomicBool::new(true),
             share_cpu: AtomicBool::new(true),
             user_cpu: AtomicUsize::new(libdebug_kernel::current_cpu()),
+            handovers: AtomicU32::new(0),
             auto_interrupt: AtomicBool::new(false),
         })
     }

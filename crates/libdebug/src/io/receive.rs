@@ -56,7 +56,7 @@ pub(super) struct Inbox {
 
 /// What a read has found.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Source {
+pub(super) enum Source {
     /// Bytes; there may be more.
     More,
     /// Nothing yet.
@@ -67,7 +67,8 @@ enum Source {
     Closed,
 }
 
-enum Attempt<T> {
+/// One try to receive.
+pub(super) enum Attempt<T> {
     Done(T),
     Lacking(Source),
 }
@@ -80,6 +81,11 @@ impl Inbox {
     pub(super) fn close(&mut self) {
         self.file = None;
         self.buffer = Buffer::default();
+    }
+
+    /// Hands out the first `count` bytes, or all.
+    pub(super) fn take(&mut self, count: usize) -> Vec<u8> {
+        self.buffer.take(count)
     }
 
     /// Reads once, without blocking.
@@ -107,7 +113,7 @@ impl Inbox {
     }
 
     /// Reads until `enough` bytes are here or no more can be had now.
-    fn fill(&mut self, enough: usize) -> Result<Source, IoError> {
+    pub(super) fn fill(&mut self, enough: usize) -> Result<Source, IoError> {
         self.read_while(|buffer| buffer.len() < enough)
     }
 
@@ -137,7 +143,7 @@ impl ProcessIo {
             let source = inbox.fill(at_most)?;
             Ok(match inbox.buffer.len() {
                 0 => Attempt::Lacking(source),
-                _ => Attempt::Done(inbox.buffer.take(at_most)),
+                _ => Attempt::Done(inbox.take(at_most)),
             })
         })
     }
@@ -150,7 +156,7 @@ impl ProcessIo {
         self.receive(stream, wait, |inbox| {
             let source = inbox.fill(count)?;
             Ok(match inbox.buffer.len() >= count {
-                true => Attempt::Done(inbox.buffer.take(count)),
+                true => Attempt::Done(inbox.take(count)),
                 false => Attempt::Lacking(source),
             })
         })
@@ -171,7 +177,7 @@ impl ProcessIo {
         let received = self.receive(stream, wait, |inbox| {
             let source = inbox.read_while(|buffer| search.end(buffer).is_none())?;
             Ok(match search.end(&inbox.buffer) {
-                Some(end) => Attempt::Done(inbox.buffer.take(end)),
+                Some(end) => Attempt::Done(inbox.take(end)),
                 None => Attempt::Lacking(source),
             })
         });
@@ -207,7 +213,7 @@ impl ProcessIo {
         match nothing {
             Ok(()) => Ok(Vec::new()),
             Err(IoError::Timeout { .. } | IoError::Stopped { .. } | IoError::Broken { .. }) => {
-                Ok(lock(self.inbox(stream)).buffer.take(usize::MAX))
+                Ok(lock(self.inbox(stream)).take(usize::MAX))
             }
             Err(error) => Err(error),
         }
@@ -253,7 +259,7 @@ impl ProcessIo {
     }
 
     /// Tries until it succeeds or nothing more can come; the lock is held for one attempt only.
-    fn receive<T>(
+    pub(super) fn receive<T>(
         &self,
         stream: Output,
         wait: &Wait<'_>,

@@ -16,6 +16,7 @@ use libdebug_kernel::{
 
 use super::*;
 use Output::{Stderr, Stdout};
+use receive::{Attempt, Source};
 
 /// Far more than anything here takes: only a hang gets there.
 const LONG: Duration = Duration::from_secs(60);
@@ -319,6 +320,31 @@ fn no_line_is_lost_to_a_stop() {
     traced.tracer.join().unwrap();
 }
 
+/// The unlucky moment itself: the process writes and stops after the read and before the verdict.
+#[test]
+fn a_stop_right_after_a_vain_read_hides_no_line() {
+    let traced = Traced::run(Stdio::Piped, "kill -STOP $$; echo late; kill -STOP $$");
+    traced.await_stop();
+    traced.stopped.clear();
+    let mut vain = false;
+    let line = traced.waiting(|io, wait| {
+        io.receive(Stdout, wait, |inbox| {
+            let source = inbox.fill(5)?;
+            if !std::mem::replace(&mut vain, true) {
+                traced.resume();
+                traced.await_stop();
+            }
+            Ok(match source {
+                Source::Empty => Attempt::Lacking(source),
+                _ => Attempt::Done(inbox.take(5)),
+            })
+        })
+    });
+    assert_eq!(line.unwrap(), b"late\n");
+    traced.resume();
+    traced.tracer.join().unwrap();
+}
+
 #[test]
 fn nothing_of_a_long_output_is_lost_to_a_stop() {
     let traced = Traced::run(
@@ -372,13 +398,29 @@ fn a_send_that_a_stopped_process_cannot_read_says_so() {
 #[test]
 fn the_last_words_of_a_dead_program_are_received() {
     for stdio in [Stdio::Piped, Stdio::Terminal] {
-        for _ in 0..400 {
+        for _ in 0..300 {
             let traced = Traced::run(stdio, "printf 'last words'");
             assert_eq!(traced.waiting(|io, wait| io.recv_exact(Stdout, 10, wait)).unwrap(), b"last words");
             let error = traced.waiting(|io, wait| io.recv(Stdout, 1, wait)).unwrap_err();
             assert!(matches!(error, IoError::Broken { .. }), "{error}");
             traced.tracer.join().unwrap();
         }
+    }
+}
+
+/// More than a terminal hands over at once, so that the kernel would still hold some of it at the hang-up.
+#[test]
+fn a_dead_program_leaves_its_output_to_be_received() {
+    for stdio in [Stdio::Piped, Stdio::Terminal] {
+        let traced = Traced::run(
+            stdio,
+            "s=0123456789abcdef; s=$s$s$s$s$s$s$s$s; s=$s$s$s$s$s$s$s$s; s=$s$s$s$s$s$s$s$s; printf %s $s$s$s$s$s",
+        );
+        traced.await_stop();
+        traced.tracer.join().unwrap();
+        let state = || ProcessState::Dead;
+        let wait = Wait { deadline: None, stopped: &traced.stopped, state: &state, check: None };
+        assert_eq!(traced.io.recv_all(Stdout, &wait).unwrap().len(), 16 * 8 * 8 * 8 * 5, "{stdio:?}");
     }
 }
 
