@@ -3,22 +3,20 @@
 use std::fmt;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
-use std::time::{Duration, Instant};
 
-use libdebug_kernel::{Interest, Pid, Readiness, Tid, proc, wait_ready};
-use std::os::fd::AsFd;
+use libdebug_kernel::{Pid, Tid, fork_generation, proc};
 
 use crate::breakpoint::{Action, Breakpoint, BreakpointCell, BreakpointSpec};
 use crate::builder::{Builder, Launch};
 use crate::error::{Error, Result};
 use crate::host::{Host, RustHost};
-use crate::io::{IoError, ProcessIo, ProcessState, Wait};
-use crate::mailbox::{Responder, lock, reply};
-use crate::placement::Visit;
+use crate::io::ProcessIo;
+use crate::mailbox::{lock, reply};
 use crate::session::{Phase, Session, Shared, read};
 use crate::symbols::FileScope;
 use crate::thread::Thread;
 use crate::tracer::{self, Command};
+use crate::wait::tracer_is_current;
 
 /// A debugger: one process at a time, and the thread that traces it. A handle, cheap to clone and usable from
 /// any thread; the process ends when the last handle is dropped, unless it was started otherwise.
@@ -40,7 +38,7 @@ impl Drop for Owner {
 
 fn end(shared: &Arc<Shared>) {
     // After a fork the thread exists in the parent only; and the tracer thread cannot wait for itself.
-    if shared.owner != std::process::id() {
+    if shared.generation != fork_generation() {
         return;
     }
     let on_tracer = tracer::current(shared).is_some();
@@ -196,71 +194,6 @@ impl Debugger {
         self.shared.mailbox.post(command).map_err(|_| Error::Terminated)
     }
 
-    /// Blocks until the process has stopped or ended; at once when it has.
-    ///
-    /// # Errors
-    /// [`Error::Callback`] when a callback failed; [`Error::Interrupted`] when the host ended the wait: the
-    /// process runs on then; [`Error::InCallback`]; [`Error::NoProcess`]; [`Error::Terminated`].
-    pub fn wait(&self) -> Result<()> {
-        self.wait_until(None)
-    }
-
-    /// As [`Debugger::wait`], for a limited time.
-    ///
-    /// # Errors
-    /// As [`Debugger::wait`], and [`Error::Timeout`] with what each thread is doing.
-    pub fn wait_timeout(&self, timeout: Duration) -> Result<()> {
-        self.wait_until(Some((Instant::now() + timeout, timeout)))
-    }
-
-    fn wait_until(&self, deadline: Option<(Instant, Duration)>) -> Result<()> {
-        self.forbid_in_callback("wait")?;
-        self.open_session()?;
-        self.await_stop(deadline)?;
-        self.raise_failure()
-    }
-
-    fn await_stop(&self, deadline: Option<(Instant, Duration)>) -> Result<()> {
-        self.check_owner()?;
-        let check = || self.shared.host.check().map_err(Error::Interrupted);
-        let check: Option<&dyn Fn() -> Result<()>> =
-            if self.shared.host.has_check() { Some(&check) } else { None };
-        let until = deadline.map(|(until, _)| until);
-        if self.shared.stopped.is_set() {
-            return Ok(());
-        }
-        let _visit = Visit::begin(&self.shared);
-        while !self.shared.stopped.is_set() {
-            match wait_ready(&[(self.shared.stopped.as_fd(), Interest::Read)], until, check)? {
-                Readiness::TimedOut => return Err(self.timeout(deadline)),
-                Readiness::Ready(_) | Readiness::Interrupted => {}
-            }
-        }
-        Ok(())
-    }
-
-    fn timeout(&self, deadline: Option<(Instant, Duration)>) -> Error {
-        let live = |session: Arc<Session>| read(&session.threads).clone();
-        let cells = self.shared.session().map(live).unwrap_or_default();
-        let living = cells.iter().filter(|cell| cell.death().is_none());
-        let threads = living.map(|cell| (cell.tid, proc::activity(cell.tid))).collect();
-        Error::Timeout { waited: deadline.map_or(Duration::ZERO, |(_, waited)| waited), threads }
-    }
-
-    /// Stops the process; nothing to do when it is stopped. In a callback: the process stays stopped after it.
-    /// Returns at once; [`Debugger::wait`] says when it has happened.
-    ///
-    /// # Errors
-    /// [`Error::NoProcess`], [`Error::Terminated`].
-    pub fn interrupt(&self) -> Result<()> {
-        let session = self.open_session()?;
-        if session.phase() == Phase::Running {
-            self.shared.interrupt.store(true, Ordering::Release);
-            self.shared.mailbox.ring();
-        }
-        Ok(())
-    }
-
     pub(crate) fn step_thread(&self, tid: Tid) -> Result<()> {
         self.resume_and_wait(Command::Step(tid))
     }
@@ -406,49 +339,6 @@ impl Debugger {
         lock(&self.shared.io).clone()
     }
 
-    /// Receives from or sends to the process: `act` gets its streams and how long to wait, which ends at once
-    /// when the process stops or the host ends it.
-    ///
-    /// ```
-    /// # fn main() -> libdebug::Result<()> {
-    /// use libdebug::{Debugger, Output};
-    /// let debugger = Debugger::builder("/bin/echo").arg("hello").run()?;
-    /// debugger.cont()?;
-    /// let line = debugger.with_io(None, |io, wait| io.recv_line(Output::Stdout, 1, true, wait))?;
-    /// assert_eq!(line, b"hello");
-    /// # Ok(())
-    /// # }
-    /// ```
-    ///
-    /// # Errors
-    /// [`Error::NoProcess`] without streams of its own, [`Error::Io`] with what `act` answers.
-    pub fn with_io<T>(
-        &self,
-        timeout: Option<Duration>,
-        act: impl FnOnce(&ProcessIo, &Wait<'_>) -> std::result::Result<T, IoError>,
-    ) -> Result<T> {
-        self.check_owner()?;
-        let io = self.io().ok_or(Error::NoProcess)?;
-        let check = || self.shared.host.check();
-        let wait = Wait {
-            deadline: timeout.map(|timeout| Instant::now() + timeout),
-            stopped: &self.shared.stopped,
-            state: &|| self.process_state(),
-            check: if self.shared.host.has_check() { Some(&check) } else { None },
-        };
-        Ok(act(&io, &wait)?)
-    }
-
-    fn process_state(&self) -> ProcessState {
-        match self.shared.session() {
-            Some(session) if session.phase() == Phase::Running => ProcessState::Running,
-            Some(session) if session.phase() == Phase::Stopped => {
-                ProcessState::Stopped { events: describe_stops(&session) }
-            }
-            _ => ProcessState::Dead,
-        }
-    }
-
     /// Whether memory is accessed through /proc/PID/mem (the default) or word by word through ptrace.
     pub fn fast_memory(&self) -> bool {
         self.shared.fast_memory.load(Ordering::Acquire)
@@ -481,81 +371,6 @@ impl Debugger {
     pub fn set_kill_on_exit(&self, on: bool) -> Result<()> {
         self.ask(|answer| Command::SetKillOnExit(on, answer))
     }
-
-    /// The session, with the process stopped or dead: waits for that.
-    pub(crate) fn stopped_session(&self) -> Result<Arc<Session>> {
-        let session = self.open_session()?;
-        self.settle(&session)?;
-        Ok(session)
-    }
-
-    /// Waits until the process is stopped, unless a callback asks, for which it is.
-    pub(crate) fn settle(&self, session: &Session) -> Result<()> {
-        if session.detached.load(Ordering::Acquire) {
-            return Err(Error::NoProcess);
-        }
-        if self.shared.stopped.is_set() || tracer_is_current(&self.shared) {
-            return Ok(());
-        }
-        if self.shared.auto_interrupt.load(Ordering::Acquire) {
-            self.interrupt()?;
-        }
-        self.await_stop(None)
-    }
-
-    fn open_session(&self) -> Result<Arc<Session>> {
-        self.check_owner()?;
-        let session = self.shared.session().ok_or(Error::NoProcess)?;
-        if session.closed.load(Ordering::Acquire) { Err(Error::NoProcess) } else { Ok(session) }
-    }
-
-    fn check_owner(&self) -> Result<()> {
-        if self.shared.owner == std::process::id() { Ok(()) } else { Err(Error::Terminated) }
-    }
-
-    fn forbid_in_callback(&self, what: &'static str) -> Result<()> {
-        if tracer_is_current(&self.shared) { Err(Error::InCallback(what)) } else { Ok(()) }
-    }
-
-    fn raise_failure(&self) -> Result<()> {
-        match self.shared.take_failure() {
-            Some(error) if !tracer_is_current(&self.shared) => Err(Error::Callback(error)),
-            Some(error) => {
-                self.shared.fail(error);
-                Ok(())
-            }
-            None => Ok(()),
-        }
-    }
-
-    /// One round trip to the tracer thread; none from a callback, which runs there.
-    pub(crate) fn ask<T>(&self, command: impl FnOnce(Responder<T>) -> Command) -> Result<T> {
-        self.check_owner()?;
-        let (responder, answer) = reply();
-        let command = command(responder);
-        match tracer::current(&self.shared) {
-            Some(tracer) => tracer.execute(command),
-            None => self.shared.mailbox.post(command).map_err(|_| Error::Terminated)?,
-        }
-        answer.wait().ok_or(Error::Terminated)
-    }
-}
-
-fn tracer_is_current(shared: &Arc<Shared>) -> bool {
-    tracer::current(shared).is_some()
-}
-
-fn describe_stops(session: &Session) -> String {
-    let each = read(&session.threads)
-        .iter()
-        .filter(|cell| cell.death().is_none())
-        .map(|cell| {
-            let stop = lock(&cell.stop);
-            let reasons: Vec<_> = stop.reasons.iter().map(|reason| format!("{reason:?}")).collect();
-            format!("thread {}: {}", cell.tid, reasons.join(", "))
-        })
-        .collect::<Vec<_>>();
-    each.join("; ")
 }
 
 fn check_alive(session: &Session) -> Result<()> {

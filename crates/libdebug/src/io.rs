@@ -28,7 +28,7 @@ use libdebug_kernel::{KernelError, Latch, Pid, StdioPlan, Terminal, pipe};
 pub use error::{IoError, Output};
 pub(crate) use foreground::Foreground;
 pub use receive::Until;
-pub use wait::{Check, ProcessState, Wait};
+pub use wait::{Check as WaitCheck, ProcessState, Wait};
 
 use crate::mailbox::lock;
 use receive::Inbox;

@@ -20,6 +20,7 @@
 //! the process stopped waits for its next stop.
 #![forbid(unsafe_code)]
 
+mod advance;
 mod breakpoint;
 mod builder;
 mod call;
@@ -44,6 +45,7 @@ mod stop;
 mod symbols;
 mod thread;
 mod tracer;
+mod wait;
 
 pub use breakpoint::{
     Access, Action, Breakpoint, BreakpointId, BreakpointKind, BreakpointSpec, Callback, CallbackResult,
@@ -52,7 +54,7 @@ pub use builder::{Builder, Launch, StartAt};
 pub use debugger::Debugger;
 pub use error::{BoxError, BreakpointError, Error, Result};
 pub use host::{Host, RustHost};
-pub use io::{IoError, Output, ProcessIo, ProcessState, Stdio, Until, Wait};
+pub use io::{IoError, Output, ProcessIo, ProcessState, Stdio, Until, Wait, WaitCheck};
 pub use libdebug_arch::x86_64::{Register, RegisterClass, RegisterError, RegisterValue, register, registers};
 pub use libdebug_arch::{Isa, float80};
 pub use libdebug_kernel::proc::Map;

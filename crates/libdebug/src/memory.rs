@@ -97,7 +97,7 @@ fn check_mapped(session: &Session, operation: &'static str, address: u64, size: 
 }
 
 fn mapped_from(session: &Session, address: u64, size: usize) -> Result<usize> {
-    let end = address.checked_add(size as u64).unwrap_or(u64::MAX);
+    let end = address.saturating_add(size as u64);
     let mut reached = address;
     for map in session.maps()?.iter() {
         if map.contains(reached) {

@@ -8,7 +8,7 @@ use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU32, AtomicU64, AtomicUsize,
 use std::sync::{Arc, Mutex, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
 use libdebug_image::Image;
-use libdebug_kernel::{Death, Latch, Pid, ProcessMemory, Signal, Tid, proc};
+use libdebug_kernel::{Death, Latch, Pid, ProcessMemory, Signal, Tid, fork_generation, proc};
 
 use crate::breakpoint::BreakpointId;
 use crate::error::BoxError;
@@ -36,8 +36,8 @@ pub(crate) struct Shared {
     pub(crate) stopped: Latch,
     /// A user wants the process to stop; cleared when it has.
     pub(crate) interrupt: AtomicBool,
-    /// The host's process: after a fork the child has no tracer thread.
-    pub(crate) owner: u32,
+    /// Of the host: after a fork the child has no tracer thread.
+    pub(crate) generation: u32,
     session: RwLock<Option<Arc<Session>>>,
     failures: Mutex<Vec<BoxError>>,
     pub(crate) images: Mutex<BTreeMap<FileIdentity, Arc<Image>>>,
@@ -71,7 +71,7 @@ impl Shared {
             mailbox: Mailbox::new(),
             stopped,
             interrupt: AtomicBool::new(false),
-            owner: std::process::id(),
+            generation: fork_generation(),
             session: RwLock::new(None),
             failures: Mutex::new(Vec::new()),
             images: Mutex::new(BTreeMap::new()),

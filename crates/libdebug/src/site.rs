@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 
 use libdebug_arch::x86_64::debug_registers::{self, Watch, WatchError};
 use libdebug_kernel::{Ptrace, Tid};
@@ -256,5 +257,43 @@ impl Process {
         let status = self.ptrace.debug_register(tid, DR6).unwrap_or(0);
         let _ = self.ptrace.set_debug_register(tid, DR6, 0);
         self.hardware.fired(status)
+    }
+}
+
+impl Process {
+    pub(crate) fn insert_breakpoint(&mut self, cell: &Arc<BreakpointCell>) -> Result<()> {
+        self.plant(cell)?;
+        self.breakpoints.insert(cell.id, Arc::clone(cell));
+        self.note_actions();
+        Ok(())
+    }
+
+    fn plant(&mut self, cell: &Arc<BreakpointCell>) -> Result<()> {
+        match cell.kind {
+            BreakpointKind::Software => self.insert_site(cell.address, Owner::Breakpoint(Arc::clone(cell))),
+            BreakpointKind::Hardware { .. } => self.insert_hardware(cell),
+        }
+    }
+
+    pub(crate) fn enable_breakpoint(&mut self, cell: &Arc<BreakpointCell>, on: bool) -> Result<()> {
+        if !self.breakpoints.contains_key(&cell.id) {
+            return Err(BreakpointError::Removed(cell.address).into());
+        }
+        if cell.enabled.swap(on, Ordering::AcqRel) == on {
+            return Ok(());
+        }
+        match (on, cell.kind) {
+            (true, _) => self.plant(cell),
+            (false, BreakpointKind::Software) => {
+                self.remove_site(cell.address, &Owner::Breakpoint(Arc::clone(cell)));
+                Ok(())
+            }
+            (false, BreakpointKind::Hardware { .. }) => self.remove_hardware(cell.id),
+        }
+    }
+
+    /// Whether all that hits do is to count.
+    pub(crate) fn note_actions(&mut self) {
+        self.only_native = self.breakpoints.values().all(|cell| cell.is_native());
     }
 }

@@ -7,14 +7,13 @@ use std::sync::atomic::Ordering;
 
 use libdebug_kernel::{Bell, Pid, Tid};
 
-use crate::breakpoint::{Action, Breakpoint, BreakpointCell, BreakpointId, BreakpointKind, BreakpointSpec};
+use crate::breakpoint::{Action, Breakpoint, BreakpointCell, BreakpointId, BreakpointSpec};
 use crate::debugger::Debugger;
-use crate::error::{BoxError, BreakpointError, Error, Result};
+use crate::error::{BoxError, Error, Result};
 use crate::launch::LaunchSpec;
 use crate::mailbox::{Responder, lock};
 use crate::process::{Happening, Process, Run};
 use crate::session::{Session, Shared, StopReason, ThreadCell};
-use crate::site::Owner;
 use crate::thread::Thread;
 
 /// Everything that a user's thread can ask of the tracer thread.
@@ -62,9 +61,9 @@ pub(crate) enum Command {
 
 /// The tracer thread's own side of one debugger.
 pub(crate) struct Tracer {
-    shared: Arc<Shared>,
-    bell: Bell,
-    process: RefCell<Option<Process>>,
+    pub(crate) shared: Arc<Shared>,
+    pub(crate) bell: Bell,
+    pub(crate) process: RefCell<Option<Process>>,
     next_id: Cell<u64>,
     kill_on_exit: Cell<bool>,
     /// How many callbacks are being run, one inside the other's steps.
@@ -138,7 +137,7 @@ impl Tracer {
     }
 
     /// Tells users' threads that the process is stopped; in the middle of a callback it is not, to them.
-    fn publish(&self, process: &mut Process) {
+    pub(crate) fn publish(&self, process: &mut Process) {
         if self.callbacks.get() == 0 {
             process.publish();
         }
@@ -175,7 +174,7 @@ impl Tracer {
 
     /// Answers whether somebody wants the process to stay stopped. The state is not borrowed while a callback
     /// runs: the callback may ask for anything.
-    fn handle_happenings(&self) -> bool {
+    pub(crate) fn handle_happenings(&self) -> bool {
         let mut stop = false;
         while let Some(happening) = self.next_happening() {
             stop |= match happening {
@@ -254,7 +253,10 @@ impl Tracer {
                 answer.send(self.write_memory(address, &data, words));
             }
             Command::PeekMemory { address, size, answer } => answer.send(self.peek_memory(address, size)),
-            Command::SetKillOnExit(on, answer) => answer.send(self.set_kill_on_exit(on)),
+            Command::SetKillOnExit(on, answer) => {
+                self.set_kill_on_exit(on);
+                answer.send(());
+            }
             // Only the loop ends the thread.
             Command::Terminate(answer) => drop(answer),
         }
@@ -288,102 +290,13 @@ impl Tracer {
         ended
     }
 
-    fn go(&self, go: impl FnOnce(&mut Process, &Bell) -> Result<()>) {
+    pub(crate) fn go(&self, go: impl FnOnce(&mut Process, &Bell) -> Result<()>) {
         let mut process = self.process.borrow_mut();
         let Some(process) = process.as_mut() else { return self.shared.stopped.set() };
         if let Err(error) = go(process, &self.bell) {
             self.shared.fail(Box::new(error));
             self.publish(process);
         }
-    }
-
-    /// A step of any kind, all other threads stopped; handlers of what happened on the way run at its end.
-    fn step(&self, tid: Tid, step: impl FnOnce(&mut Process, &Bell) -> Result<()>) {
-        self.go(|process, bell| {
-            let stepped = step(process, bell);
-            process.end_step(tid);
-            stepped
-        });
-        self.handle_happenings();
-        if let Some(process) = self.process.borrow_mut().as_mut() {
-            self.publish(process);
-        }
-    }
-
-    /// Over a call: everything runs until the thread is behind it, or something else stops the process.
-    fn next(&self, tid: Tid) {
-        let call = match self.process.borrow_mut().as_mut() {
-            Some(process) => process.call_at(tid),
-            None => return self.shared.stopped.set(),
-        };
-        match call {
-            Ok(Some(behind)) => self.run_to(tid, behind),
-            Ok(None) => self.step(tid, |process, bell| process.step(tid, bell).map(drop)),
-            Err(error) => self.go(|_, _| Err(error)),
-        }
-    }
-
-    /// Runs until `tid` comes to `address` with its stack at or above where it is now, so that a recursion's
-    /// inner frames do not count; or until something else stops the process.
-    fn run_to(&self, tid: Tid, address: u64) {
-        let stack = self.stack_pointer(tid);
-        self.go(|process, bell| process.begin_run_to(address, bell));
-        loop {
-            self.wait_for_happenings(tid);
-            let arrived = self.take_arrival(tid, stack);
-            let stop = self.handle_happenings() || self.shared.interrupt.load(Ordering::Acquire);
-            let mut process = self.process.borrow_mut();
-            let Some(process) = process.as_mut() else { break };
-            if arrived || stop || !process.threads.contains_key(&tid) {
-                process.remove_site(address, &Owner::Tracer);
-                if arrived {
-                    process.end_step(tid);
-                }
-                note_interrupted(process);
-                self.publish(process);
-                break;
-            }
-            if let Err(error) = process.thaw(&self.bell) {
-                self.shared.fail(Box::new(error));
-            }
-        }
-    }
-
-    fn wait_for_happenings(&self, tid: Tid) {
-        if let Some(process) = self.process.borrow_mut().as_mut() {
-            while process.happenings.is_empty()
-                && process.threads.contains_key(&tid)
-                && !self.shared.interrupt.load(Ordering::Acquire)
-            {
-                process.wait_once(&self.bell);
-            }
-            process.freeze(&self.bell);
-        }
-    }
-
-    /// Whether `tid` has arrived; arrivals of other threads and of inner frames are dropped, and pass the trap.
-    fn take_arrival(&self, tid: Tid, stack: Option<u64>) -> bool {
-        let Some(mut arrivals) = self.process.borrow_mut().as_mut().map(|process| {
-            let (arrivals, others): (Vec<_>, Vec<_>) = process
-                .happenings
-                .drain(..)
-                .partition(|happening| matches!(happening, Happening::Arrived(_)));
-            process.happenings.extend(others);
-            arrivals
-        }) else {
-            return false;
-        };
-        let own =
-            arrivals.drain(..).any(|happening| matches!(happening, Happening::Arrived(at) if at == tid));
-        own && self.stack_pointer(tid) >= stack
-    }
-
-    fn stack_pointer(&self, tid: Tid) -> Option<u64> {
-        let mut process = self.process.borrow_mut();
-        let process = process.as_mut()?;
-        process.load_general(tid).ok()?;
-        let registers = lock(&process.threads.get(&tid)?.cell.registers);
-        registers.general().map(libdebug_arch::x86_64::GeneralRegisters::sp)
     }
 
     /// Runs `act` on the process with all threads stopped, and lets them go on if they were running.
@@ -448,50 +361,12 @@ impl Tracer {
 }
 
 /// The threads that stopped for no reason of their own.
-fn note_interrupted(process: &Process) {
+pub(crate) fn note_interrupted(process: &Process) {
     for thread in process.threads.values() {
         let mut stop = lock(&thread.cell.stop);
         if stop.reasons.is_empty() {
             let reason = stop.deliver.map_or(StopReason::Interrupted, StopReason::Signal);
             stop.reasons.push(reason);
         }
-    }
-}
-
-impl Process {
-    fn insert_breakpoint(&mut self, cell: &Arc<BreakpointCell>) -> Result<()> {
-        self.plant(cell)?;
-        self.breakpoints.insert(cell.id, Arc::clone(cell));
-        self.note_actions();
-        Ok(())
-    }
-
-    fn plant(&mut self, cell: &Arc<BreakpointCell>) -> Result<()> {
-        match cell.kind {
-            BreakpointKind::Software => self.insert_site(cell.address, Owner::Breakpoint(Arc::clone(cell))),
-            BreakpointKind::Hardware { .. } => self.insert_hardware(cell),
-        }
-    }
-
-    fn enable_breakpoint(&mut self, cell: &Arc<BreakpointCell>, on: bool) -> Result<()> {
-        if !self.breakpoints.contains_key(&cell.id) {
-            return Err(BreakpointError::Removed(cell.address).into());
-        }
-        if cell.enabled.swap(on, Ordering::AcqRel) == on {
-            return Ok(());
-        }
-        match (on, cell.kind) {
-            (true, _) => self.plant(cell),
-            (false, BreakpointKind::Software) => {
-                self.remove_site(cell.address, &Owner::Breakpoint(Arc::clone(cell)));
-                Ok(())
-            }
-            (false, BreakpointKind::Hardware { .. }) => self.remove_hardware(cell.id),
-        }
-    }
-
-    /// Whether all that hits do is to count.
-    pub(crate) fn note_actions(&mut self) {
-        self.only_native = self.breakpoints.values().all(|cell| cell.is_native());
     }
 }
