@@ -14,9 +14,9 @@
 use std::fs::File;
 use std::io::{ErrorKind, Read};
 use std::os::fd::OwnedFd;
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, MutexGuard, Weak};
 
-use libdebug_kernel::Interest;
+use libdebug_kernel::{Interest, KernelError, Latch};
 
 use super::buffer::{Buffer, Search};
 use super::{IoError, Output, ProcessIo, Wait, error};
@@ -26,6 +26,8 @@ use crate::mailbox::lock;
 const CHUNK: usize = 4096;
 /// Reads between two looks at the clock and at [`Wait::check`], while a program writes faster than we read.
 const READS: usize = 64;
+/// How much is read ahead of any receive, per stream.
+const READ_AHEAD: usize = 16 << 20;
 
 /// What to receive until.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -52,6 +54,10 @@ impl<'a> Until<'a> {
 pub(super) struct Inbox {
     file: Option<Arc<File>>,
     buffer: Buffer,
+    /// Receivers that sleep: what another thread reads into the buffer does not wake their poll(2).
+    sleepers: Vec<Weak<Latch>>,
+    /// The last read found the end.
+    ended: bool,
 }
 
 /// What a read has found.
@@ -75,7 +81,8 @@ pub(super) enum Attempt<T> {
 
 impl Inbox {
     pub(super) fn new(file: Option<OwnedFd>) -> Self {
-        Self { file: file.map(|file| Arc::new(File::from(file))), buffer: Buffer::default() }
+        let file = file.map(|file| Arc::new(File::from(file)));
+        Self { file, buffer: Buffer::default(), sleepers: Vec::new(), ended: false }
     }
 
     pub(super) fn close(&mut self) {
@@ -88,12 +95,21 @@ impl Inbox {
         self.buffer.take(count)
     }
 
+    fn unread(&mut self, bytes: &[u8]) {
+        self.buffer.unread(bytes);
+        self.wake_sleepers();
+    }
+
     /// Reads once, without blocking.
     fn read(&mut self) -> Result<Source, IoError> {
         let Some(file) = self.file.clone() else { return Ok(Source::Closed) };
-        let source = self.read_from(&file)?;
-        // The second look: see above.
-        if source == Source::Ended { self.read_from(&file) } else { Ok(source) }
+        let mut source = self.read_from(&file)?;
+        if source == Source::Ended {
+            // The second look: see above.
+            source = self.read_from(&file)?;
+        }
+        self.ended = source == Source::Ended;
+        Ok(source)
     }
 
     fn read_from(&mut self, mut file: &File) -> Result<Source, IoError> {
@@ -103,6 +119,7 @@ impl Inbox {
             Ok(0) => Ok(Source::Ended),
             Ok(size) => {
                 self.buffer.push(&chunk[..size]);
+                self.wake_sleepers();
                 Ok(Source::More)
             }
             Err(error) if error.kind() == ErrorKind::WouldBlock => Ok(Source::Empty),
@@ -110,6 +127,18 @@ impl Inbox {
             Err(error) if error.raw_os_error() == Some(EIO) => Ok(Source::Ended),
             Err(error) => Err(error::kernel("read", &error).into()),
         }
+    }
+
+    fn wake_sleepers(&mut self) {
+        self.sleepers.drain(..).filter_map(|sleeper| sleeper.upgrade()).for_each(|latch| latch.set());
+    }
+
+    /// A latch that is set when another thread puts something into the buffer.
+    fn news(&mut self) -> Result<Arc<Latch>, KernelError> {
+        let latch = Arc::new(Latch::new()?);
+        self.sleepers.retain(|sleeper| sleeper.strong_count() > 0);
+        self.sleepers.push(Arc::downgrade(&latch));
+        Ok(latch)
     }
 
     /// Reads until `enough` bytes are here or no more can be had now.
@@ -192,7 +221,7 @@ impl ProcessIo {
     ///
     /// # Errors
     /// As [`ProcessIo::recv_until`].
-    pub fn recv_lines(
+    pub fn recv_line(
         &self,
         stream: Output,
         lines: usize,
@@ -237,18 +266,30 @@ impl ProcessIo {
 
     /// Puts `bytes` back: the next receive sees them first.
     pub fn unrecv(&self, stream: Output, bytes: &[u8]) {
-        lock(self.inbox(stream)).buffer.unread(bytes);
+        lock(self.inbox(stream)).unread(bytes);
     }
 
-    /// Reads what the program has written so far, without waiting, and keeps it to be received. At a program's
-    /// exit event this saves its last words: when a session leader dies, its terminal hangs up and drops what
-    /// nobody has read.
+    /// Reads what the program has written so far, without waiting, and keeps it to be received.
+    ///
+    /// At a program's exit event this saves its last words: when a session leader dies, its terminal hangs up
+    /// and drops what nobody has read. While a user waits for a stop it keeps the program going: a terminal
+    /// holds some 12 KiB (N_TTY_BUF_SIZE and pty's own 8 KiB), and a program that writes more stands still.
     ///
     /// # Errors
     /// What read(2) says.
     pub(crate) fn absorb(&self) -> Result<(), IoError> {
         lock(&self.stdout).fill(usize::MAX)?;
         lock(&self.stderr).fill(usize::MAX).map(drop)
+    }
+
+    /// Where output may come from: when one of these is ready to read, [`ProcessIo::absorb`] takes what there
+    /// is. A stream that has ended, or of which very much waits to be received, is not among them.
+    pub(crate) fn sources(&self) -> Vec<Arc<File>> {
+        let source = |inbox: &Mutex<Inbox>| {
+            let inbox = lock(inbox);
+            inbox.file.clone().filter(|_| !inbox.ended && inbox.buffer.len() < READ_AHEAD)
+        };
+        [&self.stdout, &self.stderr].into_iter().filter_map(source).collect()
     }
 
     fn inbox(&self, stream: Output) -> &Mutex<Inbox> {
@@ -273,26 +314,35 @@ impl ProcessIo {
                 Attempt::Done(received) => return Ok(received),
                 Attempt::Lacking(source) => source,
             };
-            let Some(file) = inbox.file.clone() else { return Err(IoError::NoOutput(stream)) };
-            drop(inbox);
             match source {
-                Source::More => wait.check()?,
-                Source::Closed => return Err(IoError::NoOutput(stream)),
-                Source::Ended => return Err(IoError::Broken { stream, received: self.received(stream) }),
-                Source::Empty => {
-                    if let Some(events) = stopped.then(|| wait.stop_events()).flatten() {
-                        return Err(IoError::Stopped { events, received: self.received(stream) });
-                    }
-                    if !wait.is_over() {
-                        wait.sleep(&file, Interest::Read, &self.closed)?;
-                        continue;
+                Source::More => {
+                    drop(inbox);
+                    wait.check()?;
+                    if wait.is_over() {
+                        return Err(IoError::Timeout { received: self.received(stream) });
                     }
                 }
-            }
-            if wait.is_over() {
-                return Err(IoError::Timeout { received: self.received(stream) });
+                Source::Closed => return Err(IoError::NoOutput(stream)),
+                Source::Ended => {
+                    return Err(IoError::Broken { stream, received: inbox.buffer.pending().to_vec() });
+                }
+                Source::Empty => {
+                    if let Some(events) = stopped.then(|| wait.stop_events()).flatten() {
+                        return Err(IoError::Stopped { events, received: inbox.buffer.pending().to_vec() });
+                    }
+                    if wait.is_over() {
+                        return Err(IoError::Timeout { received: inbox.buffer.pending().to_vec() });
+                    }
+                    self.sleep(inbox, wait)?;
+                }
             }
         }
+    }
+    fn sleep(&self, mut inbox: MutexGuard<'_, Inbox>, wait: &Wait<'_>) -> Result<(), IoError> {
+        let Some(file) = inbox.file.clone() else { return Ok(()) };
+        let news = inbox.news()?;
+        drop(inbox);
+        wait.sleep(&file, Interest::Read, &[&self.closed, &news])
     }
 
     fn received(&self, stream: Output) -> Vec<u8> {

@@ -50,7 +50,7 @@ impl ProcessIo {
 
     fn await_room(&self, wait: &Wait<'_>) -> Result<(), IoError> {
         let stdin = lock(&self.stdin).clone().ok_or(IoError::NoStdin)?;
-        wait.sleep(&stdin, Interest::Write, &self.closed)
+        wait.sleep(&stdin, Interest::Write, &[&self.closed])
     }
 
     /// Looks for room and writes under one lock, so that no other thread of ours can take the room in between.

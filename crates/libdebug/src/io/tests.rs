@@ -47,7 +47,7 @@ impl Free {
     }
 
     fn line(&self) -> String {
-        String::from_utf8(self.io.recv_lines(Stdout, 1, true, &self.wait(LONG)).unwrap()).unwrap()
+        String::from_utf8(self.io.recv_line(Stdout, 1, true, &self.wait(LONG)).unwrap()).unwrap()
     }
 }
 
@@ -166,8 +166,8 @@ fn occurrences_are_counted_and_dropped_each() {
     let twice = Until { occurrences: 2, drop: true, ..Until::first(b"::") };
     assert_eq!(free.until(twice).unwrap(), b"ab");
     assert_eq!(free.until(Until::first(b"\n")).unwrap(), b"c\n");
-    assert_eq!(free.io.recv_lines(Stdout, 2, true, &free.wait(LONG)).unwrap(), b"onetwo");
-    assert_eq!(free.io.recv_lines(Stdout, 1, false, &free.wait(LONG)).unwrap(), b"three\n");
+    assert_eq!(free.io.recv_line(Stdout, 2, true, &free.wait(LONG)).unwrap(), b"onetwo");
+    assert_eq!(free.io.recv_line(Stdout, 1, false, &free.wait(LONG)).unwrap(), b"three\n");
     assert!(matches!(free.until(Until { occurrences: 0, ..twice }), Err(IoError::InvalidCount)));
     assert!(matches!(free.until(Until { delimiter: b"", ..twice }), Err(IoError::EmptyDelimiter)));
 }
@@ -176,7 +176,7 @@ fn occurrences_are_counted_and_dropped_each() {
 fn a_timeout_leaves_what_arrived_for_the_next_receive() {
     let free = Free::run("printf 'no newline'; read end");
     assert!(free.io.can_recv(Stdout, &free.wait(LONG)).unwrap());
-    let error = free.io.recv_lines(Stdout, 1, true, &free.wait(Duration::from_millis(30))).unwrap_err();
+    let error = free.io.recv_line(Stdout, 1, true, &free.wait(Duration::from_millis(30))).unwrap_err();
     assert_eq!(error.to_string(), r#"Timeout reached (received so far, and kept: b"no newline")"#);
     let error = free.io.recv_exact(Stdout, 11, &free.wait(Duration::ZERO)).unwrap_err();
     assert!(matches!(error, IoError::Timeout { received } if received == b"no newline"));
@@ -205,14 +205,14 @@ fn output_and_errors_are_two_terminals_that_pass_bytes_unchanged() {
         "[ -t 0 ] || [ ! -t 1 ] || [ ! -t 2 ] || printf 'a\\r\\n\\004\\003b'; echo oops >&2; read end",
     );
     assert_eq!(free.io.recv_exact(Stdout, 6, &free.wait(LONG)).unwrap(), b"a\r\n\x04\x03b");
-    assert_eq!(free.io.recv_lines(Stderr, 1, false, &free.wait(LONG)).unwrap(), b"oops\n");
+    assert_eq!(free.io.recv_line(Stderr, 1, false, &free.wait(LONG)).unwrap(), b"oops\n");
     assert!(!free.io.is_terminal());
 }
 
 #[test]
 fn the_end_of_the_stream_comes_after_its_last_bytes() {
     let free = Free::run("printf 'last'; exec >&-; read end");
-    let error = free.io.recv_lines(Stdout, 1, true, &free.wait(LONG)).unwrap_err();
+    let error = free.io.recv_line(Stdout, 1, true, &free.wait(LONG)).unwrap_err();
     assert!(
         error.to_string().starts_with("Broken stdout pipe. Is the child process still alive?"),
         "{error}"
@@ -293,7 +293,7 @@ fn a_descendant_of_a_dead_program_is_still_heard() {
     free.never.set();
     let state = || ProcessState::Dead;
     free.io.send(b"words\n", &Wait { state: &state, ..free.wait(LONG) }).unwrap();
-    let line = free.io.recv_lines(Stdout, 1, true, &Wait { state: &state, ..free.wait(LONG) });
+    let line = free.io.recv_line(Stdout, 1, true, &Wait { state: &state, ..free.wait(LONG) });
     assert_eq!(line.unwrap(), b"late words");
     free.io.close();
 }
@@ -310,9 +310,9 @@ fn no_line_is_lost_to_a_stop() {
     for round in 0..ROUNDS {
         traced.stopped.clear();
         traced.resume();
-        let line = traced.waiting(|io, wait| io.recv_lines(Stdout, 1, true, wait));
+        let line = traced.waiting(|io, wait| io.recv_line(Stdout, 1, true, wait));
         assert_eq!(line.unwrap(), round.to_string().into_bytes());
-        let error = traced.waiting(|io, wait| io.recv_lines(Stdout, 1, true, wait)).unwrap_err();
+        let error = traced.waiting(|io, wait| io.recv_line(Stdout, 1, true, wait)).unwrap_err();
         assert!(matches!(error, IoError::Stopped { .. }), "{error}");
         traced.await_stop();
     }
@@ -368,7 +368,7 @@ fn nothing_of_a_long_output_is_lost_to_a_stop() {
 fn a_stop_ends_the_wait_at_once_and_loses_nothing() {
     let traced = Traced::run(Stdio::Piped, "printf part; kill -STOP $$; echo ial; read end");
     let began = Instant::now();
-    let error = traced.waiting(|io, wait| io.recv_lines(Stdout, 1, true, wait)).unwrap_err();
+    let error = traced.waiting(|io, wait| io.recv_line(Stdout, 1, true, wait)).unwrap_err();
     assert_eq!(
         error.to_string(),
         "Receive until error. The debugged process has stopped due to the following event(s). SIGSTOP \
@@ -379,7 +379,7 @@ fn a_stop_ends_the_wait_at_once_and_loses_nothing() {
     assert!(began.elapsed() < Duration::from_secs(2));
     traced.stopped.clear();
     traced.resume();
-    assert_eq!(traced.waiting(|io, wait| io.recv_lines(Stdout, 1, true, wait)).unwrap(), b"partial");
+    assert_eq!(traced.waiting(|io, wait| io.recv_line(Stdout, 1, true, wait)).unwrap(), b"partial");
     traced.waiting(|io, wait| io.send(b"\n", wait)).unwrap();
     traced.tracer.join().unwrap();
 }
@@ -414,14 +414,47 @@ fn a_dead_program_leaves_its_output_to_be_received() {
     for stdio in [Stdio::Piped, Stdio::Terminal] {
         let traced = Traced::run(
             stdio,
-            "s=0123456789abcdef; s=$s$s$s$s$s$s$s$s; s=$s$s$s$s$s$s$s$s; s=$s$s$s$s$s$s$s$s; printf %s $s$s$s$s$s",
+            "s=0123456789abcdef; s=$s$s$s$s$s$s$s$s; s=$s$s$s$s$s$s$s$s; printf %s $s$s$s$s$s$s$s$s$s$s",
         );
         traced.await_stop();
         traced.tracer.join().unwrap();
         let state = || ProcessState::Dead;
         let wait = Wait { deadline: None, stopped: &traced.stopped, state: &state, check: None };
-        assert_eq!(traced.io.recv_all(Stdout, &wait).unwrap().len(), 16 * 8 * 8 * 8 * 5, "{stdio:?}");
+        assert_eq!(traced.io.recv_all(Stdout, &wait).unwrap().len(), 16 * 8 * 8 * 10, "{stdio:?}");
     }
+}
+
+/// Whoever waits for a stop reads ahead, so a program that writes more than a terminal holds gets to its stop.
+#[test]
+fn reading_ahead_lets_a_talkative_program_get_on() {
+    let traced =
+        Traced::run(Stdio::Piped, "i=0; while [ $i -lt 20000 ]; do echo $i; i=$((i+1)); done; kill -STOP $$");
+    while !traced.stopped.is_set() {
+        let sources = traced.io.sources();
+        let mut awaited = vec![(traced.stopped.as_fd(), Interest::Read)];
+        awaited.extend(sources.iter().map(|source| (source.as_fd(), Interest::Read)));
+        wait_ready::<KernelError>(&awaited, None, None).unwrap();
+        traced.io.absorb().unwrap();
+    }
+    let lines = traced.waiting(|io, wait| io.recv_line(Stdout, 20000, false, wait)).unwrap();
+    assert!(lines.ends_with(b"\n19998\n19999\n"));
+    traced.resume();
+    traced.tracer.join().unwrap();
+    traced.io.absorb().unwrap();
+    assert!(traced.io.sources().is_empty(), "ended streams would make every wait return at once");
+}
+
+#[test]
+fn two_threads_share_a_stream_without_missing_what_the_other_has_read() {
+    const LINES: usize = 2000;
+    let free = Free::run("i=0; while [ $i -lt 4000 ]; do echo $i; i=$((i+1)); done; read end");
+    let half = || (0..LINES).map(|_| free.line().parse::<u32>().unwrap()).collect::<Vec<_>>();
+    let mut all = thread::scope(|scope| {
+        let other = scope.spawn(half);
+        [half(), other.join().unwrap()].concat()
+    });
+    all.sort_unstable();
+    assert!(all.into_iter().eq(0..2 * LINES as u32));
 }
 
 #[test]
@@ -430,7 +463,7 @@ fn a_terminal_is_cooked_controlling_and_one_for_all_streams() {
         Stdio::Terminal,
         "[ -t 0 ] && [ -t 1 ] && [ -t 2 ] && echo yes >/dev/tty; echo both >&2; read a; echo \"<$a>\"; read b || echo end",
     );
-    let line = || traced.waiting(|io, wait| io.recv_lines(Stdout, 1, false, wait)).unwrap();
+    let line = || traced.waiting(|io, wait| io.recv_line(Stdout, 1, false, wait)).unwrap();
     assert_eq!(line(), b"yes\r\n");
     assert_eq!(line(), b"both\r\n");
     traced.waiting(|io, wait| io.send(b"helo\x7flo\n", wait)).unwrap();

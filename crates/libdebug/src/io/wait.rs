@@ -56,10 +56,11 @@ impl Wait<'_> {
         self.check.map_or(Ok(()), |check| check().map_err(IoError::Interrupted))
     }
 
-    /// Blocks until `file` may be ready, the process stops, or the stream is closed on this side; returns at the
-    /// deadline too.
-    pub(super) fn sleep(&self, file: &File, interest: Interest, closed: &Latch) -> Result<(), IoError> {
-        let mut awaited = vec![(file.as_fd(), interest), (closed.as_fd(), Interest::Read)];
+    /// Blocks until `file` may be ready, the process stops, or one of `latches` is set; returns at the deadline
+    /// too.
+    pub(super) fn sleep(&self, file: &File, interest: Interest, latches: &[&Latch]) -> Result<(), IoError> {
+        let mut awaited = vec![(file.as_fd(), interest)];
+        awaited.extend(latches.iter().map(|latch| (latch.as_fd(), Interest::Read)));
         // What the latch of a dead process says is known, and would end every wait for its descendants' output.
         if !(self.stopped.is_set() && (self.state)() == ProcessState::Dead) {
             awaited.push((self.stopped.as_fd(), Interest::Read));
