@@ -1,1 +1,20 @@
-"""A programmatic debugger for Linux programs."""
+"""A programmatic debugger for Linux programs.
+
+Example:
+    >>> from libdebug import debugger
+    >>> d = debugger("/bin/true")
+    >>> pipe = d.run()
+    >>> d.cont()
+    >>> d.wait()
+    >>> d.exit_code
+    0
+    >>> d.terminate()
+"""
+
+from libdebug.data.breakpoint import Breakpoint
+from libdebug.debugger.debugger import Debugger
+from libdebug.libdebug import debugger
+from libdebug.state.thread_context import ThreadContext
+from libdebug.utils.libcontext import libcontext
+
+__all__ = ["Breakpoint", "Debugger", "ThreadContext", "debugger", "libcontext"]

@@ -1,3 +1,64 @@
+//! The extension module `libdebug._native`: what the Python package cannot do itself, as classes over the
+//! engine's handles. Decisions are the engine's, names and defaults the Python package's; here values are
+//! converted, errors mapped, and the interpreter's lock is let go of where something blocks.
+#![allow(missing_docs, reason = "docstrings are for Python's users and stand where they are shown")]
+
+mod breakpoint;
+mod callback;
+mod debugger;
+mod error;
+mod host;
+mod memory;
+mod memory_key;
+mod names;
+mod registers;
+mod release;
+mod switch_interval;
+mod thread;
+mod value;
+
 use pyo3::prelude::*;
-#[pymodule]
-mod _native {}
+
+/// The engine of libdebug, as Python classes.
+#[pymodule(gil_used = true)]
+mod _native {
+    #[pymodule_export]
+    use super::breakpoint::Breakpoint;
+    #[pymodule_export]
+    use super::debugger::DebuggerCore;
+    #[pymodule_export]
+    use super::error::{
+        BreakpointRefused, CallbackFailed, DebuggerTerminated, InvalidAddress, NotDebugging, NotInCallback,
+        ProcessDied, SymbolNotFound, WaitTimeout,
+    };
+    #[pymodule_export]
+    use super::memory::MemoryCore;
+    #[pymodule_export]
+    use super::names::{Registers, RegistersAvx, RegistersAvx512};
+    #[pymodule_export]
+    use super::registers::RegisterFile;
+    #[pymodule_export]
+    use super::thread::ThreadCore;
+    #[pymodule_export]
+    use super::{signal_name, tracer_syscalls};
+    use pyo3::prelude::*;
+
+    #[pymodule_init]
+    fn init(module: &Bound<'_, PyModule>) -> PyResult<()> {
+        module.add("RegisterOverflow", super::error::register_overflow_class(module.py())?)
+    }
+}
+
+/// Return how many system calls the tracer threads of this process have made so far.
+///
+/// What a stop costs, told exactly on any machine, where time is not.
+#[pyfunction]
+fn tracer_syscalls() -> u64 {
+    libdebug::tracer_syscalls()
+}
+
+/// Return the name of a signal's number, as signal(7) has it: `SIGSEGV`, `SIGRTMIN+3`.
+#[pyfunction]
+fn signal_name(number: i32) -> String {
+    libdebug::Signal(number).name()
+}

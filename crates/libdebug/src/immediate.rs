@@ -1,7 +1,11 @@
 //! What can be told at once, for faces that must not block while they hold a lock of their own.
 
-use libdebug_arch::x86_64::{Register, RegisterValue};
+use std::sync::atomic::Ordering;
 
+use libdebug_arch::x86_64::{Register, RegisterValue};
+use libdebug_kernel::proc;
+
+use crate::breakpoint::Breakpoint;
 use crate::debugger::Debugger;
 use crate::error::Result;
 use crate::mailbox::lock;
@@ -20,9 +24,28 @@ impl Debugger {
         self.shared().stopped.is_set() || self.in_callback()
     }
 
+    /// Whether the process was let go: its threads are nobody's business any more. Does not wait.
+    pub fn is_detached(&self) -> bool {
+        self.shared().session().is_some_and(|session| session.detached.load(Ordering::Acquire))
+    }
+
+    /// The path of the program that the process executes, `None` without a process, or when that has
+    /// ended. Does not wait.
+    pub fn executable(&self) -> Option<String> {
+        let session = self.shared().session()?;
+        proc::executable(session.pid).ok().map(|path| path.to_string_lossy().into_owned())
+    }
+
     /// How many threads [`Debugger::threads`] would list. Does not wait.
     pub fn thread_count(&self) -> usize {
         self.shared().session().map_or(0, |session| read(&session.threads).len())
+    }
+}
+
+impl Breakpoint {
+    /// The debugger that it belongs to.
+    pub fn debugger(&self) -> &Debugger {
+        &self.debugger
     }
 }
 

@@ -1,0 +1,221 @@
+//! The Python objects of one debugger: what a callback is given, and what the garbage collector must see.
+//!
+//! The engine's closures hold this table and nothing of Python's. Only `DebuggerCore` shows the table's content
+//! to the collector, and empties it when it goes: so a closure keeps nothing alive by itself.
+
+use std::collections::HashMap;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use libdebug::{Action, BreakpointId, CallbackResult, Thread};
+use pyo3::prelude::*;
+use pyo3::types::PyList;
+use pyo3::{PyTraverseError, PyVisit, intern};
+
+use crate::breakpoint::Breakpoint;
+use crate::thread::ThreadCore;
+
+/// One thread with the object that users have of it.
+struct Known {
+    core: Py<ThreadCore>,
+    object: Py<PyAny>,
+}
+
+impl Known {
+    fn copy(&self, py: Python<'_>) -> Self {
+        Self { core: self.core.clone_ref(py), object: self.object.clone_ref(py) }
+    }
+}
+
+#[derive(Default)]
+struct Objects {
+    make_thread: Option<Py<PyAny>>,
+    threads: Vec<Known>,
+    /// Place in `threads` by tid; the newest of that tid.
+    by_tid: HashMap<i32, usize>,
+    /// What users hold: one list per process.
+    list: Option<Py<PyList>>,
+    breakpoints: HashMap<BreakpointId, Py<Breakpoint>>,
+}
+
+/// The Python objects of one debugger. The lock is held for moments only, and never while Python code runs.
+#[derive(Default)]
+pub(crate) struct Table {
+    objects: Mutex<Objects>,
+    /// How many breakpoints have a Python callback.
+    callbacks: AtomicUsize,
+    /// How many callbacks are running now.
+    calls: AtomicUsize,
+}
+
+impl Table {
+    pub(crate) fn new(make_thread: Py<PyAny>) -> Self {
+        let table = Self::default();
+        table.with(|objects| objects.make_thread = Some(make_thread));
+        table
+    }
+
+    fn with<T>(&self, act: impl FnOnce(&mut Objects) -> T) -> T {
+        act(&mut self.objects.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// Forgets everything of the process: another one comes, or none.
+    pub(crate) fn forget_process(&self) {
+        let old = self.with(|objects| {
+            let make_thread = objects.make_thread.take();
+            std::mem::replace(objects, Objects { make_thread, ..Objects::default() })
+        });
+        self.callbacks.store(0, Ordering::Release);
+        drop(old);
+    }
+
+    /// Forgets everything: the debugger goes.
+    pub(crate) fn clear(&self) {
+        drop(self.with(std::mem::take));
+    }
+
+    pub(crate) fn traverse(&self, visit: &PyVisit<'_>) -> Result<(), PyTraverseError> {
+        // Whoever holds the lock also holds references: nothing of this is garbage then.
+        let Ok(objects) = self.objects.try_lock() else { return Ok(()) };
+        visit.call(&objects.make_thread)?;
+        visit.call(&objects.list)?;
+        for known in &objects.threads {
+            visit.call(&known.core)?;
+            visit.call(&known.object)?;
+        }
+        objects.breakpoints.values().try_for_each(|breakpoint| visit.call(breakpoint))
+    }
+
+    /// Whether hits run Python code.
+    pub(crate) fn has_callbacks(&self) -> bool {
+        self.callbacks.load(Ordering::Acquire) > 0
+    }
+
+    /// Whether a callback is running now.
+    pub(crate) fn is_calling(&self) -> bool {
+        self.calls.load(Ordering::Acquire) > 0
+    }
+
+    pub(crate) fn count_callback(&self, had: bool, has: bool) {
+        match (had, has) {
+            (false, true) => {
+                self.callbacks.fetch_add(1, Ordering::AcqRel);
+            }
+            (true, false) => {
+                let fewer = |count: usize| Some(count.saturating_sub(1));
+                let _ = self.callbacks.fetch_update(Ordering::AcqRel, Ordering::Acquire, fewer);
+            }
+            _ => {}
+        }
+    }
+
+    pub(crate) fn add_breakpoint(&self, id: BreakpointId, breakpoint: Py<Breakpoint>) {
+        self.with(|objects| objects.breakpoints.insert(id, breakpoint));
+    }
+
+    pub(crate) fn drop_breakpoint(&self, id: BreakpointId) {
+        drop(self.with(|objects| objects.breakpoints.remove(&id)));
+    }
+
+    /// The users' list of threads, brought up to date with the engine's.
+    pub(crate) fn threads(&self, py: Python<'_>, current: &[Thread]) -> PyResult<Py<PyList>> {
+        for thread in current {
+            self.thread(py, thread)?;
+        }
+        let list = self.with(|objects| objects.list.as_ref().map(|list| list.clone_ref(py)));
+        match list {
+            Some(list) => Ok(list),
+            None => {
+                let list = PyList::empty(py).unbind();
+                Ok(self.with(|objects| objects.list.get_or_insert(list).clone_ref(py)))
+            }
+        }
+    }
+
+    /// How many threads users have objects of.
+    pub(crate) fn thread_count(&self) -> usize {
+        self.with(|objects| objects.threads.len())
+    }
+
+    /// The engine's handle of a thread that users have an object of.
+    pub(crate) fn core(&self, py: Python<'_>, tid: i32) -> Option<Py<ThreadCore>> {
+        self.find(py, tid).map(|known| known.core)
+    }
+
+    fn find(&self, py: Python<'_>, tid: i32) -> Option<Known> {
+        self.with(|objects| {
+            let place = *objects.by_tid.get(&tid)?;
+            Some(objects.threads.get(place)?.copy(py))
+        })
+    }
+
+    /// The object that users have of a thread, made if need be.
+    fn thread(&self, py: Python<'_>, thread: &Thread) -> PyResult<Py<PyAny>> {
+        let tid = thread.tid().0;
+        // The kernel numbers threads anew from time to time: the same tid can be another thread.
+        match self.find(py, tid).filter(|known| known.core.get().handle() == thread) {
+            Some(known) => Ok(known.object),
+            None => self.add_thread(py, thread),
+        }
+    }
+
+    fn add_thread(&self, py: Python<'_>, thread: &Thread) -> PyResult<Py<PyAny>> {
+        let core = Py::new(py, ThreadCore::new(py, thread.clone())?)?;
+        let make = self.with(|objects| objects.make_thread.as_ref().map(|make| make.clone_ref(py)));
+        let object = match make {
+            Some(make) => make.call1(py, (core.clone_ref(py),))?,
+            None => py.None(),
+        };
+        let list = self.threads(py, &[])?;
+        let known = Known { core, object: object.clone_ref(py) };
+        self.with(|objects| {
+            objects.by_tid.insert(thread.tid().0, objects.threads.len());
+            objects.threads.push(known);
+        });
+        list.bind(py).append(object.clone_ref(py))?;
+        Ok(object)
+    }
+
+    fn call(&self, py: Python<'_>, thread: &Thread, hit: &libdebug::Breakpoint) -> PyResult<()> {
+        let breakpoint =
+            self.with(|objects| objects.breakpoints.get(&hit.id()).map(|object| object.clone_ref(py)));
+        let Some(breakpoint) = breakpoint else { return Ok(()) };
+        let Some(callback) = breakpoint.get().python_callback(py) else { return Ok(()) };
+        let arguments = (self.thread(py, thread)?, breakpoint);
+        self.calls.fetch_add(1, Ordering::AcqRel);
+        let result = callback.call1(py, arguments);
+        self.calls.fetch_sub(1, Ordering::AcqRel);
+        result.map(drop)
+    }
+}
+
+/// The action that runs a breakpoint's Python callback.
+pub(crate) fn action(table: &Arc<Table>) -> Action {
+    let table = Arc::clone(table);
+    Action::call(move |thread, breakpoint| run(&table, thread, breakpoint))
+}
+
+fn run(table: &Table, thread: &Thread, breakpoint: &libdebug::Breakpoint) -> CallbackResult {
+    Python::attach(|py| {
+        let result = table.call(py, thread, breakpoint);
+        if let Err(error) = &result {
+            log(py, error, breakpoint);
+        }
+        result.map_err(Into::into)
+    })
+}
+
+/// One line in the log; the exception itself comes out of the user's next wait.
+fn log(py: Python<'_>, error: &PyErr, breakpoint: &libdebug::Breakpoint) {
+    let name = error.get_type(py).name().map(|name| name.to_string()).unwrap_or_default();
+    let text = format!("{name} in the callback of {}: {}", breakpoint.symbol(), error.value(py));
+    if let Err(failure) = say(py, "error", &text) {
+        failure.write_unraisable(py, None);
+    }
+}
+
+/// Logs `text` through the package's log; `kind` is `warning` or `error`.
+pub(crate) fn say(py: Python<'_>, kind: &str, text: &str) -> PyResult<()> {
+    let log = py.import(intern!(py, "libdebug.liblog"))?.getattr(intern!(py, "liblog"))?;
+    log.call_method1(kind, ("%s", text)).map(drop)
+}

@@ -1,0 +1,389 @@
+//! One debugger, as the class `Debugger` uses it.
+
+use std::ffi::OsString;
+use std::path::PathBuf;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use libdebug::{
+    Access, BreakpointKind, BreakpointSpec, Debugger, Error, FileScope, Launch, Map, Note, Pid, StartAt,
+    Stdio,
+};
+use pyo3::exceptions::PyValueError;
+use pyo3::prelude::*;
+use pyo3::types::PyList;
+use pyo3::{PyTraverseError, PyVisit};
+
+use crate::breakpoint::{Breakpoint, action_for};
+use crate::callback::{Table, say};
+use crate::error::{Doing, raise};
+use crate::host::PythonHost;
+use crate::release::Released;
+use crate::switch_interval;
+
+/// The maps of one stop, with what was made of them for users.
+type MapsOfStop = Option<(Arc<[Map]>, Py<PyAny>)>;
+
+/// A debugger: one process at a time, and the thread that traces it.
+#[pyclass(frozen, weakref, module = "libdebug._native")]
+pub(crate) struct DebuggerCore {
+    engine: Released<Debugger>,
+    host: Arc<PythonHost>,
+    table: Arc<Table>,
+    maps: Mutex<MapsOfStop>,
+    /// This debugger is one of those that want the interpreter to switch threads more often.
+    hurried: AtomicBool,
+}
+
+#[pymethods]
+impl DebuggerCore {
+    #[new]
+    fn new(py: Python<'_>, make_thread: Py<PyAny>) -> PyResult<Self> {
+        let host = Arc::new(PythonHost::default());
+        let engine = Debugger::with_host(Arc::clone(&host) as Arc<dyn libdebug::Host>);
+        Ok(Self {
+            engine: Released::new(engine.map_err(|error| raise(py, Doing::Other, error))?),
+            host,
+            table: Arc::new(Table::new(make_thread)),
+            maps: Mutex::new(None),
+            hurried: AtomicBool::new(false),
+        })
+    }
+
+    /// Start a program, which then stands at its entry point, or at its first instruction.
+    #[pyo3(signature = (path, argv, env=None, *, aslr=true, stdio="pipes", at_entry_point=true, kill_on_exit=true))]
+    #[expect(clippy::too_many_arguments, reason = "keywords of the Python side, one per property")]
+    fn run(
+        &self,
+        py: Python<'_>,
+        path: PathBuf,
+        argv: Vec<OsString>,
+        env: Option<Vec<(OsString, OsString)>>,
+        aslr: bool,
+        stdio: &str,
+        at_entry_point: bool,
+        kill_on_exit: bool,
+    ) -> PyResult<()> {
+        let mut launch = Launch::new(path);
+        (launch.argv, launch.env, launch.aslr, launch.kill_on_exit) = (argv, env, aslr, kill_on_exit);
+        launch.stdio = stdio_named(stdio)?;
+        launch.start_at = if at_entry_point { StartAt::EntryPoint } else { StartAt::FirstInstruction };
+        self.begin(py, |engine| engine.run(&launch))
+    }
+
+    /// Attach to a live process, which is stopped then.
+    #[pyo3(signature = (pid, *, kill_on_exit=true))]
+    fn attach(&self, py: Python<'_>, pid: i32, kill_on_exit: bool) -> PyResult<()> {
+        self.begin(py, |engine| engine.attach(Pid(pid), kill_on_exit))
+    }
+
+    /// Let the process go: it runs on without the debugger.
+    fn detach(&self, py: Python<'_>) -> PyResult<()> {
+        self.blocking(py, Doing::Detach, Debugger::detach)?;
+        self.table.forget_process();
+        Ok(())
+    }
+
+    /// Kill the process and wait for its end.
+    fn kill(&self, py: Python<'_>) -> PyResult<()> {
+        self.blocking(py, Doing::Kill, Debugger::kill)
+    }
+
+    /// End the process, unless it is to live on, and the debugger with its thread.
+    fn terminate(&self, py: Python<'_>) -> PyResult<()> {
+        py.detach(|| self.engine.terminate());
+        self.calm_down(py)?;
+        if self.engine.in_callback() { Ok(()) } else { self.host.join(py) }
+    }
+
+    /// Let all threads go on, and return at once.
+    fn cont(&self, py: Python<'_>) -> PyResult<()> {
+        if self.table.has_callbacks() && !self.hurried.swap(true, Ordering::AcqRel) {
+            switch_interval::shorten(py)?;
+        }
+        let result =
+            if self.engine.is_settled() { self.engine.cont() } else { py.detach(|| self.engine.cont()) };
+        result.map_err(|error| raise(py, Doing::Cont, error))
+    }
+
+    /// Block until the process has stopped or ended, at most `timeout` seconds.
+    #[pyo3(signature = (timeout=None))]
+    fn wait(&self, py: Python<'_>, timeout: Option<f64>) -> PyResult<()> {
+        let timeout = timeout.map(duration).transpose()?.flatten();
+        self.blocking(py, Doing::Wait, |engine| match timeout {
+            Some(timeout) => engine.wait_timeout(timeout),
+            None => engine.wait(),
+        })
+    }
+
+    /// Stop the process, or leave it stopped after the callback that calls this. Return at once.
+    fn interrupt(&self, py: Python<'_>) -> PyResult<()> {
+        self.blocking(py, Doing::Interrupt, Debugger::interrupt)
+    }
+
+    /// Wait until the process is stopped, unless a callback asks. An exception of a callback is left to be
+    /// raised by the next wait.
+    fn settle(&self, py: Python<'_>) -> PyResult<()> {
+        if self.engine.is_settled() { Ok(()) } else { self.wait(py, None) }
+    }
+
+    /// The threads, in the order of their creation; the same list and objects as long as the process is debugged.
+    #[getter]
+    fn threads(&self, py: Python<'_>) -> PyResult<Py<PyList>> {
+        if !self.is_held() || self.table.thread_count() == self.engine.thread_count() {
+            return self.table.threads(py, &[]);
+        }
+        self.table.threads(py, &self.engine.threads())
+    }
+
+    /// The process's id, also after its end; 0 before there is one.
+    #[getter]
+    fn pid(&self) -> i32 {
+        self.engine.pid().map_or(0, |pid| pid.0)
+    }
+
+    /// Whether the process is running right now.
+    #[getter]
+    fn running(&self) -> bool {
+        self.engine.is_running()
+    }
+
+    /// Whether there is a process that was neither killed nor let go.
+    #[getter]
+    fn debugging(&self) -> bool {
+        self.engine.is_debugging()
+    }
+
+    /// Whether the calling thread is in a callback.
+    #[getter]
+    fn in_callback(&self) -> bool {
+        self.engine.in_callback()
+    }
+
+    /// Whether a callback is running in any thread.
+    #[getter]
+    fn calling_back(&self) -> bool {
+        self.table.is_calling()
+    }
+
+    /// The path of the program that the process executes, or None.
+    #[getter]
+    fn executable(&self) -> Option<String> {
+        self.engine.executable()
+    }
+
+    /// Whether memory is accessed through /proc, instead of word by word through ptrace.
+    #[getter]
+    fn fast_memory(&self) -> bool {
+        self.engine.fast_memory()
+    }
+
+    #[setter]
+    fn set_fast_memory(&self, on: bool) {
+        self.engine.set_fast_memory(on);
+    }
+
+    /// Choose whether a request made while the process runs interrupts it.
+    fn set_auto_interrupt(&self, on: bool) {
+        self.engine.set_auto_interrupt(on);
+    }
+
+    /// Choose whether the process ends with the debugger.
+    fn set_kill_on_exit(&self, py: Python<'_>, on: bool) -> PyResult<()> {
+        self.blocking(py, Doing::Other, |engine| engine.set_kill_on_exit(on))
+    }
+
+    /// Return the virtual address of a symbol, `symbol+hex`, or an address relative to a file.
+    fn resolve(&self, py: Python<'_>, position: Position, file: &str) -> PyResult<u64> {
+        resolve(py, &self.engine, &position, &FileScope::parse(file), Doing::Other)
+    }
+
+    /// Set a breakpoint at a virtual address.
+    #[pyo3(signature = (address, symbol, *, condition=None, length=1, callback=None))]
+    fn set_breakpoint(
+        &self,
+        py: Python<'_>,
+        address: u64,
+        symbol: String,
+        condition: Option<&str>,
+        length: u8,
+        callback: Option<Py<PyAny>>,
+    ) -> PyResult<Py<Breakpoint>> {
+        let action = action_for(callback.as_ref().map(|callback| callback.bind(py)), &self.table)?;
+        let called = matches!(action, libdebug::Action::Call(_));
+        let spec = BreakpointSpec { address, symbol, kind: kind_of(condition, length)?, action };
+        let handle = self.blocking(py, Doing::Other, |engine| engine.set_breakpoint(spec))?;
+        let id = handle.id();
+        let object = Py::new(py, Breakpoint::new(handle, &self.table, callback, length))?;
+        self.table.add_breakpoint(id, object.clone_ref(py));
+        self.table.count_callback(false, called);
+        Ok(object)
+    }
+
+    /// Remove a breakpoint: the program's own instruction is back.
+    fn remove_breakpoint(&self, py: Python<'_>, breakpoint: &Bound<'_, Breakpoint>) -> PyResult<()> {
+        let object = breakpoint.get();
+        self.blocking(py, Doing::Other, |_| object.handle().remove())?;
+        self.table.count_callback(object.python_callback(py).is_some(), false);
+        self.table.drop_breakpoint(object.handle().id());
+        Ok(())
+    }
+
+    /// Return what `make` makes of the memory maps: called once a stop, with one tuple for each map of start,
+    /// end, permissions, offset and backing file.
+    fn maps(&self, py: Python<'_>, make: &Bound<'_, PyAny>) -> PyResult<Py<PyAny>> {
+        let maps = self.blocking(py, Doing::Memory, Debugger::maps)?;
+        let cached = self.with_maps(|cached| match cached {
+            Some((of, object)) if Arc::ptr_eq(of, &maps) => Some(object.clone_ref(py)),
+            _ => None,
+        });
+        match cached {
+            Some(object) => Ok(object),
+            None => self.make_maps(maps, make),
+        }
+    }
+
+    fn __traverse__(&self, visit: PyVisit<'_>) -> Result<(), PyTraverseError> {
+        if let Ok(maps) = self.maps.try_lock()
+            && let Some((_, object)) = &*maps
+        {
+            visit.call(object)?;
+        }
+        self.table.traverse(&visit)
+    }
+
+    fn __clear__(&self) {
+        drop(self.with_maps(Option::take));
+        self.table.clear();
+    }
+}
+
+impl Drop for DebuggerCore {
+    fn drop(&mut self) {
+        self.table.clear();
+        // Without an interpreter there is no interval to restore.
+        let _ = Python::try_attach(|py| self.calm_down(py));
+    }
+}
+
+impl DebuggerCore {
+    pub(crate) fn engine(&self) -> &Debugger {
+        &self.engine
+    }
+
+    fn with_maps<T>(&self, act: impl FnOnce(&mut MapsOfStop) -> T) -> T {
+        act(&mut self.maps.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    fn make_maps(&self, maps: Arc<[Map]>, make: &Bound<'_, PyAny>) -> PyResult<Py<PyAny>> {
+        let rows: Vec<_> = maps
+            .iter()
+            .map(|map| {
+                let permissions = String::from_utf8_lossy(&map.permissions).into_owned();
+                (map.start, map.end, permissions, map.offset, map.path.clone())
+            })
+            .collect();
+        let object = make.call1((rows,))?.unbind();
+        let shown = object.clone_ref(make.py());
+        drop(self.with_maps(|cached| cached.replace((maps, shown))));
+        Ok(object)
+    }
+
+    /// Whether the threads are the debugger's: not after detach.
+    fn is_held(&self) -> bool {
+        self.engine.pid().is_some() && !self.engine.is_detached()
+    }
+
+    /// Starts or attaches to a process; what was known of another is forgotten.
+    fn begin(&self, py: Python<'_>, act: impl FnOnce(&Debugger) -> Result<(), Error> + Send) -> PyResult<()> {
+        let result = self.blocking(py, Doing::Other, act);
+        if result.is_ok() || !self.engine.is_debugging() {
+            self.table.forget_process();
+        }
+        result
+    }
+
+    fn blocking<T: Send>(
+        &self,
+        py: Python<'_>,
+        doing: Doing,
+        act: impl FnOnce(&Debugger) -> Result<T, Error> + Send,
+    ) -> PyResult<T> {
+        let result = py.detach(|| act(&self.engine));
+        if self.hurried.load(Ordering::Relaxed) && !self.engine.is_running() {
+            self.calm_down(py)?;
+        }
+        result.map_err(|error| raise(py, doing, error))
+    }
+
+    /// Nothing runs any more that could call back.
+    fn calm_down(&self, py: Python<'_>) -> PyResult<()> {
+        if self.hurried.swap(false, Ordering::AcqRel) { switch_interval::restore(py) } else { Ok(()) }
+    }
+}
+
+/// A virtual address or a symbol, as users give it.
+#[derive(FromPyObject)]
+pub(crate) enum Position {
+    Address(u64),
+    Symbol(String),
+}
+
+/// The virtual address of `position`; the choices made on the user's behalf are logged.
+pub(crate) fn resolve(
+    py: Python<'_>,
+    engine: &Debugger,
+    position: &Position,
+    scope: &FileScope,
+    doing: Doing,
+) -> PyResult<u64> {
+    let find = || match position {
+        Position::Address(address) => engine.resolve_address(*address, scope),
+        Position::Symbol(symbol) => engine.resolve_symbol(symbol, scope),
+    };
+    let found = if engine.is_settled() { find() } else { py.detach(find) };
+    let found = found.map_err(|error| raise(py, doing, error))?;
+    warn(py, &found.notes)?;
+    Ok(found.address)
+}
+
+fn warn(py: Python<'_>, notes: &[Note]) -> PyResult<()> {
+    notes.iter().try_for_each(|note| say(py, "warning", &note.to_string()))
+}
+
+fn stdio_named(name: &str) -> PyResult<Stdio> {
+    match name {
+        "pipes" => Ok(Stdio::Piped),
+        "inherit" => Ok(Stdio::Inherit),
+        "terminal" => Ok(Stdio::Terminal),
+        _ => Err(PyValueError::new_err("stdio must be pipes, inherit or terminal")),
+    }
+}
+
+/// A software breakpoint without a condition, else a hardware one.
+fn kind_of(condition: Option<&str>, length: u8) -> PyResult<BreakpointKind> {
+    let access = match condition {
+        None => return Ok(BreakpointKind::Software),
+        Some("x") => Access::Execute,
+        Some("w") => Access::Write,
+        Some("rw") => Access::ReadWrite,
+        Some(_) => {
+            return Err(PyValueError::new_err(
+                "Invalid condition for watchpoints. Supported conditions are 'w', 'rw', 'x'.",
+            ));
+        }
+    };
+    Ok(BreakpointKind::Hardware { access, length })
+}
+
+/// Seconds as users give them; `None` for more than anybody can wait.
+pub(crate) fn duration(seconds: f64) -> PyResult<Option<Duration>> {
+    const YEARS: f64 = 1e9;
+    if seconds.is_nan() || seconds < 0.0 {
+        return Err(PyValueError::new_err(
+            "timeout must be a number of seconds that is not negative, or None",
+        ));
+    }
+    Ok((seconds < YEARS).then(|| Duration::from_secs_f64(seconds)))
+}

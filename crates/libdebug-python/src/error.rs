@@ -1,0 +1,139 @@
+//! The engine's errors as Python's exceptions: the one place that maps them.
+
+use libdebug::{BoxError, Error, RegisterError};
+use pyo3::create_exception;
+use pyo3::exceptions::{
+    PyAttributeError, PyException, PyOSError, PyOverflowError, PyPermissionError, PyProcessLookupError,
+    PyRuntimeError, PyTimeoutError, PyTypeError, PyValueError,
+};
+use pyo3::prelude::*;
+use pyo3::sync::PyOnceLock;
+use pyo3::types::{PyDict, PyType};
+
+create_exception!(_native, NotDebugging, PyRuntimeError, "No process is being debugged.");
+create_exception!(_native, ProcessDied, PyRuntimeError, "The process, or the thread, has ended.");
+create_exception!(_native, NotInCallback, PyRuntimeError, "A callback must not do this: it runs in a stop.");
+create_exception!(
+    _native,
+    CallbackFailed,
+    PyRuntimeError,
+    "A callback raised; `__cause__` is what it raised."
+);
+create_exception!(_native, DebuggerTerminated, PyRuntimeError, "The debugger is no longer usable.");
+create_exception!(_native, WaitTimeout, PyTimeoutError, "The process did not stop in time.");
+create_exception!(_native, InvalidAddress, PyValueError, "Nothing is mapped there.");
+create_exception!(_native, SymbolNotFound, PyValueError, "No mapped file has the symbol.");
+create_exception!(_native, BreakpointRefused, PyValueError, "There can be no such breakpoint.");
+
+/// What the caller was about to do, for the text where there is no process.
+#[derive(Clone, Copy)]
+pub(crate) enum Doing {
+    Cont,
+    Wait,
+    Interrupt,
+    Detach,
+    Kill,
+    Memory,
+    Registers,
+    Other,
+}
+
+impl Doing {
+    const fn without_process(self) -> &'static str {
+        match self {
+            Self::Cont => "No process is being debugged. Check your script.",
+            Self::Wait => "Process not running, cannot wait.",
+            Self::Interrupt => "Process not running, cannot interrupt.",
+            Self::Detach => "Process not running, cannot detach.",
+            Self::Kill => "No process currently debugged, cannot kill.",
+            Self::Memory => "Process not running, cannot access memory.",
+            Self::Registers => {
+                "The process is not being debugged, cannot access registers. Check your script."
+            }
+            Self::Other => "Process not running. Did you call run() or attach()?",
+        }
+    }
+
+    const fn with_the_dead(self) -> &'static str {
+        match self {
+            Self::Cont | Self::Wait | Self::Interrupt => "All threads are dead.",
+            _ => "The thread is dead.",
+        }
+    }
+}
+
+/// The exception for an engine's error.
+pub(crate) fn raise(py: Python<'_>, doing: Doing, error: Error) -> PyErr {
+    let text = error.to_string();
+    match error {
+        Error::NoProcess => NotDebugging::new_err(doing.without_process()),
+        Error::Died { .. } => ProcessDied::new_err(format!("{} ({text})", doing.with_the_dead())),
+        error if error.is_death() => ProcessDied::new_err(format!("{} ({text})", doing.with_the_dead())),
+        Error::InCallback(_) => NotInCallback::new_err("This method is not available in a callback."),
+        Error::Terminated => DebuggerTerminated::new_err(text),
+        Error::Timeout { .. } => WaitTimeout::new_err(text),
+        Error::Callback(cause) => callback_failed(py, cause),
+        Error::Interrupted(cause) => original(cause),
+        Error::BadAddress { .. } | Error::NotMapped { .. } => {
+            InvalidAddress::new_err(format!("Invalid address. {text}"))
+        }
+        Error::NoSuchFile(_) => {
+            InvalidAddress::new_err(format!("No memory maps available to resolve the address: {text}"))
+        }
+        Error::NoSuchSymbol { name, .. } => SymbolNotFound::new_err(format!(
+            "Symbol {name} not found in the specified mapped file. Please specify a valid symbol."
+        )),
+        Error::BadSymbol(_) => SymbolNotFound::new_err(text),
+        Error::Breakpoint(_) => BreakpointRefused::new_err(text),
+        Error::Register(RegisterError::ValueOutOfRange { .. }) => register_overflow(py, &text),
+        Error::Register(RegisterError::WrongKind { .. }) => PyTypeError::new_err(text),
+        Error::Register(_) | Error::NoSuchRegister(_) => PyAttributeError::new_err(text),
+        Error::Spawn { path, errno, .. } => PyOSError::new_err((errno.0, text, path)),
+        Error::File { path, error } => {
+            PyOSError::new_err((error.raw_os_error().unwrap_or(0), error.to_string(), path))
+        }
+        Error::AttachDenied { .. } => PyPermissionError::new_err((1, "EPERM", text)),
+        Error::NoSuchProcess(_) => PyProcessLookupError::new_err((3, text)),
+        Error::Kernel(error) => PyOSError::new_err(error.to_string()),
+        _ => PyRuntimeError::new_err(text),
+    }
+}
+
+fn callback_failed(py: Python<'_>, cause: BoxError) -> PyErr {
+    let cause = original(cause);
+    let text = format!("Unhandled exception in breakpoint callback: {}", cause.value(py));
+    let error = CallbackFailed::new_err(text);
+    error.set_cause(py, Some(cause));
+    error
+}
+
+/// What Python raised, come back through the engine.
+fn original(error: BoxError) -> PyErr {
+    match error.downcast::<PyErr>() {
+        Ok(error) => *error,
+        Err(error) => PyException::new_err(error.to_string()),
+    }
+}
+
+/// The class of what is raised for a value that is too large for its register: an `OverflowError`, and a
+/// `TypeError` as well because that is what scripts for libdebug catch.
+pub(crate) fn register_overflow_class(py: Python<'_>) -> PyResult<Bound<'_, PyAny>> {
+    static CLASS: PyOnceLock<Py<PyAny>> = PyOnceLock::new();
+    let class = CLASS.get_or_try_init(py, || {
+        let bases = (py.get_type::<PyOverflowError>(), py.get_type::<PyTypeError>());
+        let body = PyDict::new(py);
+        body.set_item("__module__", "libdebug._native")?;
+        body.set_item("__doc__", "The value has more bits than the register.")?;
+        let class = py.get_type::<PyType>().call1(("RegisterOverflow", bases, body))?;
+        Ok::<_, PyErr>(class.unbind())
+    })?;
+    Ok(class.bind(py).clone())
+}
+
+/// The exception for a value that is too large for its register.
+pub(crate) fn register_overflow(py: Python<'_>, text: &str) -> PyErr {
+    match register_overflow_class(py).and_then(|class| class.call1((text,))) {
+        Ok(error) => PyErr::from_value(error),
+        Err(error) => error,
+    }
+}

@@ -1,0 +1,174 @@
+//! The memory of the process: `memory[key]`.
+
+use libdebug::{Debugger, Error, FileScope};
+use pyo3::exceptions::{PyOSError, PyTypeError, PyValueError};
+use pyo3::prelude::*;
+use pyo3::types::{PyBytes, PyList};
+
+use crate::callback::say;
+use crate::debugger::{DebuggerCore, Position, resolve};
+use crate::error::{Doing, raise};
+use crate::memory_key::{Extent, Key};
+use crate::release::Released;
+
+/// Up to this size a read is shorter than handing the interpreter to another thread and back.
+const QUICK: usize = 1 << 12;
+
+/// The memory of a process, by address, by symbol, and relative to files.
+#[pyclass(frozen, subclass, mapping, module = "libdebug._native")]
+pub(crate) struct MemoryCore {
+    engine: Released<Debugger>,
+}
+
+#[pymethods]
+impl MemoryCore {
+    #[new]
+    fn new(core: &Bound<'_, DebuggerCore>) -> Self {
+        Self { engine: Released::new(core.get().engine().clone()) }
+    }
+
+    /// Return the bytes that the key names.
+    fn __getitem__<'py>(&self, key: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyBytes>> {
+        let py = key.py();
+        // What is readable at the very address is mapped there: nothing to resolve.
+        if let Some((address, size)) = Key::plain(key)
+            && size <= QUICK
+            && self.is_quick()
+            && let Ok(data) = self.bytes(py, address, size)
+        {
+            return Ok(data);
+        }
+        let (address, size) = self.locate(py, Key::parse(key)?)?;
+        self.bytes(py, address, size).map_err(|error| invalid_address(py, error))
+    }
+
+    /// Change the bytes that the key names. All of the value is written, whatever size the key says.
+    fn __setitem__(&self, key: &Bound<'_, PyAny>, value: &Bound<'_, PyAny>) -> PyResult<()> {
+        let py = key.py();
+        let data = value.cast::<PyBytes>().map_err(|_| {
+            PyTypeError::new_err("Invalid type for the value to write to memory. Expected bytes.")
+        })?;
+        let data = data.as_bytes();
+        let address = self.locate_for_writing(py, Key::parse(key)?, data.len())?;
+        self.write_at(py, address, data).map_err(|error| invalid_address(py, error))
+    }
+
+    /// Return `size` bytes from a virtual address on; OSError if not all of them are mapped.
+    fn read<'py>(&self, py: Python<'py>, address: u64, size: usize) -> PyResult<Bound<'py, PyBytes>> {
+        self.bytes(py, address, size).map_err(|error| os_error(py, error))
+    }
+
+    /// Write from a virtual address on; OSError if not all of it is mapped.
+    fn write(&self, py: Python<'_>, address: u64, data: &[u8]) -> PyResult<()> {
+        self.write_at(py, address, data).map_err(|error| os_error(py, error))
+    }
+
+    /// Return the bytes of many places at once, each given by virtual address and size: faster than one by
+    /// one. OSError if one of them is not mapped.
+    fn read_many<'py>(&self, py: Python<'py>, places: Vec<(u64, usize)>) -> PyResult<Bound<'py, PyList>> {
+        let list = PyList::empty(py);
+        for (address, size) in places {
+            list.append(self.bytes(py, address, size).map_err(|error| os_error(py, error))?)?;
+        }
+        Ok(list)
+    }
+}
+
+/// What went wrong: in the engine, or in Python.
+enum Failure {
+    Engine(Error),
+    Python(PyErr),
+}
+
+impl MemoryCore {
+    fn is_quick(&self) -> bool {
+        self.engine.is_settled() && self.engine.fast_memory()
+    }
+
+    fn bytes<'py>(&self, py: Python<'py>, address: u64, size: usize) -> Result<Bound<'py, PyBytes>, Failure> {
+        let quick = size <= QUICK && self.is_quick();
+        if !quick {
+            py.detach(|| self.engine.check_readable(address, size)).map_err(Failure::Engine)?;
+        }
+        let mut failed = None;
+        let made = PyBytes::new_with(py, size, |buffer| {
+            let mut fill = || self.engine.read_memory_into(address, buffer);
+            let filled = if quick { fill() } else { py.detach(&mut fill) };
+            filled.map_err(|error| {
+                failed = Some(error);
+                PyValueError::new_err(())
+            })
+        });
+        match (made, failed) {
+            (_, Some(error)) => Err(Failure::Engine(error)),
+            (made, None) => made.map_err(Failure::Python),
+        }
+    }
+
+    fn write_at(&self, py: Python<'_>, address: u64, data: &[u8]) -> Result<(), Failure> {
+        py.detach(|| self.engine.write_memory(address, data)).map_err(Failure::Engine)
+    }
+
+    fn resolve(&self, py: Python<'_>, place: &Position, scope: &FileScope) -> PyResult<u64> {
+        if matches!((place, scope), (Position::Symbol(_), FileScope::Absolute)) {
+            return Err(PyValueError::new_err("Cannot use `absolute` backing file with symbols."));
+        }
+        resolve(py, &self.engine, place, scope, Doing::Memory)
+    }
+
+    /// Where to read, and how much.
+    fn locate(&self, py: Python<'_>, key: Key) -> PyResult<(u64, usize)> {
+        let scope = FileScope::parse(&key.file);
+        match key.extent {
+            Extent::From { place, size } => Ok((self.resolve(py, &place, &scope)?, size.unwrap_or(1))),
+            Extent::Between { start, end } => {
+                let end = end.ok_or_else(invalid_range)?;
+                let (start, end) = (self.resolve(py, &start, &scope)?, self.resolve(py, &end, &scope)?);
+                Ok((start, distance(start, end)?))
+            }
+        }
+    }
+
+    /// Where to write `length` bytes; a key that says another size is remarked on.
+    fn locate_for_writing(&self, py: Python<'_>, key: Key, length: usize) -> PyResult<u64> {
+        let scope = FileScope::parse(&key.file);
+        let (address, expected) = match key.extent {
+            Extent::From { place, size } => (self.resolve(py, &place, &scope)?, size),
+            Extent::Between { start, end: None } => (self.resolve(py, &start, &scope)?, None),
+            Extent::Between { start, end: Some(end) } => {
+                let (start, end) = (self.resolve(py, &start, &scope)?, self.resolve(py, &end, &scope)?);
+                (start, Some(distance(start, end)?))
+            }
+        };
+        if let Some(expected) = expected.filter(|expected| *expected != length) {
+            let text =
+                format!("Mismatch between the size of the key ({expected}) and of the value ({length})");
+            say(py, "warning", &format!("{text}: all of the value is written."))?;
+        }
+        Ok(address)
+    }
+}
+
+fn invalid_range() -> PyErr {
+    PyValueError::new_err("Invalid slice range.")
+}
+
+fn distance(start: u64, end: u64) -> PyResult<usize> {
+    end.checked_sub(start).and_then(|size| usize::try_from(size).ok()).ok_or_else(invalid_range)
+}
+
+fn invalid_address(py: Python<'_>, failure: Failure) -> PyErr {
+    match failure {
+        Failure::Engine(error) => raise(py, Doing::Memory, error),
+        Failure::Python(error) => error,
+    }
+}
+
+/// EIO, as the kernel says through /proc/PID/mem.
+fn os_error(py: Python<'_>, failure: Failure) -> PyErr {
+    const EIO: i32 = 5;
+    match failure {
+        Failure::Engine(error @ Error::BadAddress { .. }) => PyOSError::new_err((EIO, error.to_string())),
+        other => invalid_address(py, other),
+    }
+}

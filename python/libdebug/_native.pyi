@@ -1,0 +1,510 @@
+"""The engine of libdebug, as Python classes."""
+
+from collections.abc import Callable, Iterable
+from typing import Any, Literal, final
+
+from libdebug.data.memory_map_list import MemoryMapList
+from libdebug.state.thread_context import ThreadContext
+
+class NotDebugging(RuntimeError):
+    """No process is being debugged."""
+
+class ProcessDied(RuntimeError):
+    """The process, or the thread, has ended."""
+
+class NotInCallback(RuntimeError):
+    """A callback must not do this: it runs in a stop."""
+
+class CallbackFailed(RuntimeError):
+    """A callback raised; `__cause__` is what it raised."""
+
+class DebuggerTerminated(RuntimeError):
+    """The debugger is no longer usable."""
+
+class WaitTimeout(TimeoutError):
+    """The process did not stop in time."""
+
+class InvalidAddress(ValueError):
+    """Nothing is mapped there."""
+
+class SymbolNotFound(ValueError):
+    """No mapped file has the symbol."""
+
+class BreakpointRefused(ValueError):
+    """There can be no such breakpoint."""
+
+class RegisterOverflow(OverflowError, TypeError):
+    """The value has more bits than the register."""
+
+def signal_name(number: int) -> str:
+    """Return the name of a signal's number, as signal(7) has it: `SIGSEGV`, `SIGRTMIN+3`."""
+
+def tracer_syscalls() -> int:
+    """Return how many system calls the tracer threads of this process have made so far.
+
+    What a stop costs, told exactly on any machine, where time is not.
+    """
+
+@final
+class Breakpoint:
+    """A breakpoint or watchpoint.
+
+    It is equal to itself only, and keeps its count after the process has ended.
+    """
+
+    @property
+    def address(self) -> int:
+        """The virtual address."""
+
+    @property
+    def symbol(self) -> str:
+        """The symbol as it was given, or the address in hexadecimal."""
+
+    @property
+    def hit_count(self) -> int:
+        """How often all threads together have hit it. Does not wait for the process to stop."""
+
+    @property
+    def hardware(self) -> bool:
+        """Whether it uses a debug register."""
+
+    @property
+    def condition(self) -> str:
+        """What it waits for: `x` execution, `w` writing, `rw` reading or writing."""
+
+    @property
+    def length(self) -> int:
+        """How many bytes it watches."""
+
+    @property
+    def callback(self) -> None | Literal[True] | Callable[[ThreadContext, Breakpoint], object]:
+        """What is called at each hit, with the thread and the breakpoint.
+
+        None stops the process instead, True does nothing but count. May be replaced at any time.
+        """
+
+    @callback.setter
+    def callback(
+        self, callback: None | Literal[True] | Callable[[ThreadContext, Breakpoint], object]
+    ) -> None: ...
+    @property
+    def enabled(self) -> bool:
+        """Whether it is enabled. Reading and changing it wait until the process is stopped."""
+
+    @enabled.setter
+    def enabled(self, on: bool) -> None: ...
+    def enable(self) -> None:
+        """Enable it, effective when the process goes on."""
+
+    def disable(self) -> None:
+        """Disable it, effective when the process goes on."""
+
+    def hit_on(self, thread_context: Any) -> bool:
+        """Return whether the stop that a thread is in was caused by this breakpoint, which is enabled.
+
+        For a debugger, its main thread is meant.
+        """
+
+@final
+class ThreadCore:
+    """One thread of the process under debug."""
+
+    @property
+    def regs(self) -> Registers:
+        """Its registers, each an attribute."""
+
+    @property
+    def thread_id(self) -> int:
+        """Its thread id."""
+
+    @property
+    def dead(self) -> bool:
+        """Whether it has ended. Does not wait."""
+
+    @property
+    def zombie(self) -> bool:
+        """Whether it is exiting but not gone. Does not wait."""
+
+    @property
+    def exit_code(self) -> int | None:
+        """The exit code, or None. Waits until the process is stopped."""
+
+    @property
+    def exit_signal(self) -> str | None:
+        """The name of the signal that killed it, or None. Waits until the process is stopped."""
+
+    @property
+    def signal(self) -> str | None:
+        """The name of the signal that it stopped with, or None."""
+
+    @property
+    def signal_number(self) -> int:
+        """The number of the signal that it stopped with, 0 for none."""
+
+    @signal_number.setter
+    def signal_number(self, number: int) -> None: ...
+    def register(self, name: str) -> int | float:
+        """Return a register's value by its name, `orig_rax` included."""
+
+    def set_register(self, name: str, value: float | bytes) -> None:
+        """Change a register's value by its name, `orig_rax` included."""
+
+    def step(self) -> None:
+        """Execute one instruction."""
+
+    def step_until(self, address: int, limit: int | None = None) -> None:
+        """Step until the thread is at the address, at most `limit` times."""
+
+    def next(self) -> None:
+        """Execute one instruction, and all of the function where that is a call."""
+
+class RegisterFile:
+    """The registers of one thread: each is an attribute.
+
+    Reading waits until the process is stopped; after its death the last values are still there. A value
+    that is assigned becomes effective when the thread goes on.
+    """
+
+    def filter(self, value: float) -> list[str]:
+        """Return the names of all registers, of whatever width, that hold the value."""
+
+    def raw(self, name: str) -> bytes:
+        """Return a register's bytes, least significant first.
+
+        For the `st` registers these are all 80 bits, which no float holds; such bytes may be assigned too.
+        """
+
+class Registers(RegisterFile):
+    """The registers that every x86-64 processor has."""
+
+    rax: int
+    rbx: int
+    rcx: int
+    rdx: int
+    rsi: int
+    rdi: int
+    rbp: int
+    rsp: int
+    r8: int
+    r9: int
+    r10: int
+    r11: int
+    r12: int
+    r13: int
+    r14: int
+    r15: int
+    rip: int
+    eax: int
+    ebx: int
+    ecx: int
+    edx: int
+    esi: int
+    edi: int
+    ebp: int
+    esp: int
+    r8d: int
+    r9d: int
+    r10d: int
+    r11d: int
+    r12d: int
+    r13d: int
+    r14d: int
+    r15d: int
+    ax: int
+    bx: int
+    cx: int
+    dx: int
+    si: int
+    di: int
+    bp: int
+    sp: int
+    r8w: int
+    r9w: int
+    r10w: int
+    r11w: int
+    r12w: int
+    r13w: int
+    r14w: int
+    r15w: int
+    al: int
+    bl: int
+    cl: int
+    dl: int
+    sil: int
+    dil: int
+    bpl: int
+    spl: int
+    r8b: int
+    r9b: int
+    r10b: int
+    r11b: int
+    r12b: int
+    r13b: int
+    r14b: int
+    r15b: int
+    ah: int
+    bh: int
+    ch: int
+    dh: int
+    eflags: int
+    cs: int
+    ss: int
+    ds: int
+    es: int
+    fs: int
+    gs: int
+    fs_base: int
+    gs_base: int
+    xmm0: int
+    xmm1: int
+    xmm2: int
+    xmm3: int
+    xmm4: int
+    xmm5: int
+    xmm6: int
+    xmm7: int
+    xmm8: int
+    xmm9: int
+    xmm10: int
+    xmm11: int
+    xmm12: int
+    xmm13: int
+    xmm14: int
+    xmm15: int
+    mm0: int
+    mm1: int
+    mm2: int
+    mm3: int
+    mm4: int
+    mm5: int
+    mm6: int
+    mm7: int
+    st0: float
+    st1: float
+    st2: float
+    st3: float
+    st4: float
+    st5: float
+    st6: float
+    st7: float
+
+class RegistersAvx(Registers):
+    """The registers of a processor with AVX."""
+
+    ymm0: int
+    ymm1: int
+    ymm2: int
+    ymm3: int
+    ymm4: int
+    ymm5: int
+    ymm6: int
+    ymm7: int
+    ymm8: int
+    ymm9: int
+    ymm10: int
+    ymm11: int
+    ymm12: int
+    ymm13: int
+    ymm14: int
+    ymm15: int
+
+class RegistersAvx512(RegistersAvx):
+    """The registers of a processor with AVX-512."""
+
+    xmm16: int
+    xmm17: int
+    xmm18: int
+    xmm19: int
+    xmm20: int
+    xmm21: int
+    xmm22: int
+    xmm23: int
+    xmm24: int
+    xmm25: int
+    xmm26: int
+    xmm27: int
+    xmm28: int
+    xmm29: int
+    xmm30: int
+    xmm31: int
+    ymm16: int
+    ymm17: int
+    ymm18: int
+    ymm19: int
+    ymm20: int
+    ymm21: int
+    ymm22: int
+    ymm23: int
+    ymm24: int
+    ymm25: int
+    ymm26: int
+    ymm27: int
+    ymm28: int
+    ymm29: int
+    ymm30: int
+    ymm31: int
+    zmm0: int
+    zmm1: int
+    zmm2: int
+    zmm3: int
+    zmm4: int
+    zmm5: int
+    zmm6: int
+    zmm7: int
+    zmm8: int
+    zmm9: int
+    zmm10: int
+    zmm11: int
+    zmm12: int
+    zmm13: int
+    zmm14: int
+    zmm15: int
+    zmm16: int
+    zmm17: int
+    zmm18: int
+    zmm19: int
+    zmm20: int
+    zmm21: int
+    zmm22: int
+    zmm23: int
+    zmm24: int
+    zmm25: int
+    zmm26: int
+    zmm27: int
+    zmm28: int
+    zmm29: int
+    zmm30: int
+    zmm31: int
+
+class MemoryCore:
+    """The memory of a process, by address, by symbol, and relative to files."""
+
+    def __new__(cls, core: DebuggerCore) -> MemoryCore: ...
+    def __getitem__(self, key: Any, /) -> bytes:
+        """Return the bytes that the key names."""
+
+    def __setitem__(self, key: Any, value: bytes, /) -> None:
+        """Change the bytes that the key names. All of the value is written, whatever size the key says."""
+
+    def __delitem__(self, key: Any, /) -> None:
+        """Refuse: memory cannot be deleted."""
+
+    def read(self, address: int, size: int) -> bytes:
+        """Return `size` bytes from a virtual address on; OSError if not all of them are mapped."""
+
+    def write(self, address: int, data: bytes) -> None:
+        """Write from a virtual address on; OSError if not all of it is mapped."""
+
+    def read_many(self, places: Iterable[tuple[int, int]]) -> list[bytes]:
+        """Return the bytes of many places at once, each given by virtual address and size.
+
+        Faster than one by one. OSError if one of them is not mapped.
+        """
+
+@final
+class DebuggerCore:
+    """A debugger: one process at a time, and the thread that traces it."""
+
+    def __new__(cls, make_thread: Callable[[ThreadCore], ThreadContext]) -> DebuggerCore: ...
+    def run(
+        self,
+        path: str,
+        argv: list[str],
+        env: list[tuple[str, str]] | None = None,
+        *,
+        aslr: bool = True,
+        stdio: str = "pipes",
+        at_entry_point: bool = True,
+        kill_on_exit: bool = True,
+    ) -> None:
+        """Start a program, which then stands at its entry point, or at its first instruction."""
+
+    def attach(self, pid: int, *, kill_on_exit: bool = True) -> None:
+        """Attach to a live process, which is stopped then."""
+
+    def detach(self) -> None:
+        """Let the process go: it runs on without the debugger."""
+
+    def kill(self) -> None:
+        """Kill the process and wait for its end."""
+
+    def terminate(self) -> None:
+        """End the process, unless it is to live on, and the debugger with its thread."""
+
+    def cont(self) -> None:
+        """Let all threads go on, and return at once."""
+
+    def wait(self, timeout: float | None = None) -> None:
+        """Block until the process has stopped or ended, at most `timeout` seconds."""
+
+    def interrupt(self) -> None:
+        """Stop the process, or leave it stopped after the callback that calls this. Return at once."""
+
+    def settle(self) -> None:
+        """Wait until the process is stopped, unless a callback asks."""
+
+    @property
+    def threads(self) -> list[ThreadContext]:
+        """The threads, in the order of their creation.
+
+        The same list and objects as long as the process is debugged.
+        """
+
+    @property
+    def pid(self) -> int:
+        """The process's id, also after its end; 0 before there is one."""
+
+    @property
+    def running(self) -> bool:
+        """Whether the process is running right now."""
+
+    @property
+    def debugging(self) -> bool:
+        """Whether there is a process that was neither killed nor let go."""
+
+    @property
+    def in_callback(self) -> bool:
+        """Whether the calling thread is in a callback."""
+
+    @property
+    def calling_back(self) -> bool:
+        """Whether a callback is running in any thread."""
+
+    @property
+    def executable(self) -> str | None:
+        """The path of the program that the process executes, or None."""
+
+    @property
+    def fast_memory(self) -> bool:
+        """Whether memory is accessed through /proc, instead of word by word through ptrace."""
+
+    @fast_memory.setter
+    def fast_memory(self, on: bool) -> None: ...
+    def set_auto_interrupt(self, on: bool) -> None:
+        """Choose whether a request made while the process runs interrupts it."""
+
+    def set_kill_on_exit(self, on: bool) -> None:
+        """Choose whether the process ends with the debugger."""
+
+    def resolve(self, position: int | str, file: str) -> int:
+        """Return the virtual address of a symbol, `symbol+hex`, or an address relative to a file."""
+
+    def set_breakpoint(
+        self,
+        address: int,
+        symbol: str,
+        *,
+        condition: str | None = None,
+        length: int = 1,
+        callback: None | Literal[True] | Callable[[ThreadContext, Breakpoint], object] = None,
+    ) -> Breakpoint:
+        """Set a breakpoint at a virtual address."""
+
+    def remove_breakpoint(self, breakpoint: Breakpoint) -> None:
+        """Remove a breakpoint: the program's own instruction is back."""
+
+    def maps(self, make: Callable[[list[tuple[int, int, str, int, str]]], MemoryMapList]) -> MemoryMapList:
+        """Return what `make` makes of the memory maps.
+
+        Called once a stop, with one tuple for each map of start, end, permissions, offset and backing file.
+        """

@@ -1,0 +1,65 @@
+"""The memory maps of a process, as a list that can be searched."""
+
+from __future__ import annotations
+
+from libdebug.data.memory_map import MemoryMap
+
+TYPE_CHECKING = False  # importing `typing` takes longer than all the rest
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+
+class MemoryMapList(list[MemoryMap]):
+    """A list of memory maps.
+
+    Example:
+        >>> maps = MemoryMapList([MemoryMap(0x1000, 0x3000, "r-xp", 0x2000, 0, "/bin/true")], "/bin/true")
+        >>> maps.filter(0x2FFF) == maps.filter("true") == maps.filter("binary") == maps
+        True
+    """
+
+    def __init__(self, maps: Iterable[MemoryMap] = (), program: str = "") -> None:
+        """Create a list.
+
+        Args:
+            maps: its elements.
+            program: the path of the process's executable, for which `binary` and its last part stand.
+        """
+        super().__init__(maps)
+        self._program = program
+
+    def filter(self, value: int | str) -> MemoryMapList:
+        """Return the map that holds an address, or the maps of the files that a text names.
+
+        Args:
+            value: an address; or a part of a backing file's path, where `binary` and the name of the program
+                stand for the program itself.
+
+        Raises:
+            TypeError: the value is neither.
+        """
+        if isinstance(value, int):
+            return self._like(vmap for vmap in self if vmap.start <= value < vmap.end)
+        if isinstance(value, str):
+            return self._of_file(value)
+        raise TypeError("The value must be an integer or a string.")
+
+    def _of_file(self, name: str) -> MemoryMapList:
+        if self._program and name in ("binary", self._program, self._program.rpartition("/")[2]):
+            return self._like(vmap for vmap in self if vmap.backing_file == self._program)
+        return self._like(vmap for vmap in self if name in vmap.backing_file)
+
+    def _like(self, maps: Iterable[MemoryMap]) -> MemoryMapList:
+        return MemoryMapList(maps, self._program)
+
+    def __hash__(self) -> int:  # type: ignore[override]
+        """Return what tells this list from others."""
+        return id(self)
+
+    def __eq__(self, other: object) -> bool:
+        """Say whether the other is a list of equal maps."""
+        return super().__eq__(other)
+
+    def __repr__(self) -> str:
+        """Return the list as its class and elements."""
+        return f"MemoryMapList({super().__repr__()})"

@@ -1,0 +1,1 @@
+"""The debugger, and what is alive of it."""

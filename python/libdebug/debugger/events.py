@@ -1,0 +1,207 @@
+"""What stops a process, and where."""
+
+from __future__ import annotations
+
+from libdebug._native import DebuggerCore
+from libdebug.data.memory_map import MemoryMap
+from libdebug.data.memory_map_list import MemoryMapList
+from libdebug.liblog import liblog
+from libdebug.memory.chunked_memory_view import ChunkedMemoryView
+from libdebug.memory.direct_memory_view import DirectMemoryView
+from libdebug.utils.oop.alias import alias_of
+
+TYPE_CHECKING = False  # importing `typing` takes longer than all the rest
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from typing import Literal
+
+    from libdebug.data.breakpoint import Breakpoint
+    from libdebug.memory.abstract_memory_view import AbstractMemoryView
+    from libdebug.state.thread_context import ThreadContext
+
+    Callback = Callable[[ThreadContext, Breakpoint], object]
+    Row = tuple[int, int, str, int, str]
+
+_NOT_RUNNING = "Process not running, cannot access memory."
+
+
+class Events:
+    """Breakpoints, watchpoints, memory and maps: what belongs to the process as a whole."""
+
+    _core: DebuggerCore
+
+    def __init__(self, core: DebuggerCore) -> None:
+        """Work with an engine."""
+        self._core = core
+        self._breakpoints: dict[int, Breakpoint] = {}
+        self._direct_memory = DirectMemoryView(core)
+        self._chunked_memory = ChunkedMemoryView(core)
+
+    def _forget_events(self) -> None:
+        self._breakpoints = {}
+
+    def _resolve(self, position: int | str, file: str) -> int:
+        """Return the virtual address of a position."""
+        if isinstance(position, str) and file == "absolute":
+            raise ValueError("Cannot use `absolute` backing file with symbols.")
+        return self._core.resolve(position, file)
+
+    def resolve_symbol(self, symbol: str, file: str = "binary") -> int:
+        """Return the virtual address of a symbol, which may be followed by `+` and a hexadecimal offset.
+
+        Raises:
+            ValueError: there is no such symbol.
+        """
+        return self._resolve(symbol, file)
+
+    def breakpoint(
+        self,
+        position: int | str,
+        hardware: bool = False,
+        condition: str = "x",
+        length: int = 1,
+        callback: None | Literal[True] | Callback = None,
+        file: str = "hybrid",
+    ) -> Breakpoint:
+        """Set a breakpoint; one that is at the same address is replaced.
+
+        Args:
+            position: an address, a symbol, or a symbol followed by `+` and a hexadecimal offset.
+            hardware: whether to use one of the four debug registers, instead of changing the code.
+            condition: for hardware: `x` execution, `w` writing, `rw` reading or writing.
+            length: for hardware: how many bytes are watched: 1, 2, 4 or 8.
+            callback: called at each hit with the thread and the breakpoint, after which the process goes on;
+                True only counts; None stops the process.
+            file: what the position is relative to: `hybrid`, `absolute`, `binary`, or a part of the path of a
+                mapped file.
+
+        Raises:
+            ValueError: there can be no such breakpoint; the text says why.
+            RuntimeError: no process is being debugged.
+        """
+        address = self._resolve(position, file)
+        condition = condition.lower()
+        if not hardware and condition != "x":
+            raise ValueError("Breakpoint condition is supported only for hardware watchpoints.")
+        if hardware:
+            length = self._checked_length(address, condition, length)
+        old = self._breakpoints.pop(address, None)
+        if old is not None:
+            self._core.remove_breakpoint(old)
+        new = self._core.set_breakpoint(
+            address,
+            position if isinstance(position, str) else hex(address),
+            condition=condition if hardware else None,
+            length=length,
+            callback=callback,
+        )
+        self._breakpoints[address] = new
+        return new
+
+    def _checked_length(self, address: int, condition: str, length: int) -> int:
+        """Return the length that a hardware breakpoint will have."""
+        if condition not in ("w", "rw", "x"):
+            raise ValueError("Invalid condition for watchpoints. Supported conditions are 'w', 'rw', 'x'.")
+        if condition == "x" and length != 1:
+            liblog.warning("Hardware breakpoints on execution have length 1. Forcing length to 1 byte.")
+            return 1
+        if length not in (1, 2, 4, 8):
+            raise ValueError("Invalid length for a watchpoint. Supported lengths are 1, 2, 4, 8.")
+        if address % length:
+            raise ValueError(f"Watchpoint address {address:#x} must be aligned to its length, {length}.")
+        return length
+
+    @alias_of(breakpoint)
+    def bp(
+        self,
+        position: int | str,
+        hardware: bool = False,
+        condition: str = "x",
+        length: int = 1,
+        callback: None | Literal[True] | Callback = None,
+        file: str = "hybrid",
+    ) -> Breakpoint:
+        return self.breakpoint(position, hardware, condition, length, callback, file)
+
+    def watchpoint(
+        self,
+        position: int | str,
+        condition: str = "w",
+        length: int = 1,
+        callback: None | Literal[True] | Callback = None,
+        file: str = "hybrid",
+    ) -> Breakpoint:
+        """Set a watchpoint: a hardware breakpoint on memory that is written, or read or written.
+
+        Args:
+            position: an address, a symbol, or a symbol followed by `+` and a hexadecimal offset.
+            condition: `w` writing, `rw` reading or writing, `x` execution.
+            length: how many bytes are watched: 1, 2, 4 or 8.
+            callback: as for `breakpoint`.
+            file: what the position is relative to, as for `breakpoint`.
+
+        Raises:
+            ValueError: there can be no such watchpoint; the text says why.
+            RuntimeError: no process is being debugged.
+        """
+        return self.breakpoint(position, True, condition, length, callback, file)
+
+    @alias_of(watchpoint)
+    def wp(
+        self,
+        position: int | str,
+        condition: str = "w",
+        length: int = 1,
+        callback: None | Literal[True] | Callback = None,
+        file: str = "hybrid",
+    ) -> Breakpoint:
+        return self.watchpoint(position, condition, length, callback, file)
+
+    @property
+    def breakpoints(self) -> dict[int, Breakpoint]:
+        """The breakpoints and watchpoints by address."""
+        return self._breakpoints
+
+    @property
+    def memory(self) -> AbstractMemoryView:
+        """The memory of the process: see `AbstractMemoryView` for the keys."""
+        core = self._core
+        if not core.debugging:
+            raise RuntimeError(_NOT_RUNNING)
+        return self._direct_memory if core.fast_memory else self._chunked_memory
+
+    @property
+    @alias_of(memory)
+    def mem(self) -> AbstractMemoryView:
+        return self.memory
+
+    @property
+    def fast_memory(self) -> bool:
+        """Whether memory is accessed through /proc/PID/mem, instead of word by word. Waits for a stop."""
+        self._settle()
+        return self._core.fast_memory
+
+    @fast_memory.setter
+    def fast_memory(self, value: bool) -> None:
+        if not isinstance(value, bool):
+            raise TypeError("fast_memory must be a boolean")
+        self._settle()
+        self._core.fast_memory = value
+
+    @property
+    def maps(self) -> MemoryMapList:
+        """The memory maps, as they were when the process stopped."""
+        maps: MemoryMapList = self._core.maps(self._make_maps)
+        return maps
+
+    def _make_maps(self, rows: list[Row]) -> MemoryMapList:
+        maps = [
+            MemoryMap(start, end, permissions, end - start, offset, path)
+            for start, end, permissions, offset, path in rows
+        ]
+        return MemoryMapList(maps, self._core.executable or "")
+
+    def _settle(self) -> None:
+        """Wait until the process is stopped, if there is one."""
+        if self._core.debugging:
+            self._core.settle()

@@ -1,0 +1,147 @@
+"""What a debugger runs: path, arguments, environment."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from libdebug.data.argument_list import ArgumentList
+from libdebug.data.env_dict import EnvDict
+from libdebug.liblog import liblog
+from libdebug.utils.elf_utils import resolve_argv_path
+from libdebug.utils.platform_utils import host_platform
+
+TYPE_CHECKING = False  # importing `typing` takes longer than all the rest
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+_MACHINES = {3: "i386", 62: "amd64", 183: "aarch64"}
+_ARCH_NAMES = {
+    **dict.fromkeys(("amd64", "x86_64", "x64"), "amd64"),
+    **dict.fromkeys(("i386", "x86", "i686"), "i386"),
+    **dict.fromkeys(("aarch64", "arm64"), "aarch64"),
+}
+
+
+class Program:
+    """Path, arguments and environment of the program, which hold still while it is being debugged."""
+
+    def __init__(
+        self,
+        argv: str | list[str] | None,
+        path: str | None,
+        env: dict[str, str] | None,
+        is_debugging: Callable[[], bool],
+    ) -> None:
+        """Take what the user gave.
+
+        Raises:
+            TypeError: something is of a wrong type.
+            FileNotFoundError: there is no such program.
+        """
+        self._is_debugging = is_debugging
+        self.arch = host_platform()
+        self.path: str | None = None
+        self._explicit_path = path is not None
+        self.argv = self._watched(_arguments(argv) if argv is not None else ArgumentList())
+        self.env = self._watched_env(env)
+        if path is not None:
+            self._take_path(path)
+        elif self.argv:
+            self._take_path(self.argv[0])
+
+    def set_argv(self, value: str | list[str]) -> None:
+        """Replace the arguments; the program follows the first one, unless a path was given."""
+        self._check_idle("argv")
+        new = _arguments(value)
+        if not self._explicit_path and new and list(new[:1]) != list(self.argv[:1]):
+            self._take_path(new[0])
+        self.argv = self._watched(new)
+
+    def set_env(self, value: dict[str, str] | None) -> None:
+        """Replace the environment; None stands for that of the interpreter."""
+        self._check_idle("env")
+        self.env = self._watched_env(value)
+
+    def set_path(self, value: str) -> None:
+        """Replace the program; the arguments may be anything from then on."""
+        self._check_idle("path")
+        if not isinstance(value, str):
+            raise TypeError("path must be a string")
+        self._take_path(value)
+        self._explicit_path = True
+        self.argv.prevent_empty = False
+
+    def set_arch(self, value: str) -> None:
+        """Say which instruction set the program has, by any of its names."""
+        if value not in _ARCH_NAMES:
+            raise ValueError(f"Architecture {value} not supported.")
+        self.arch = _ARCH_NAMES[value]
+
+    def _take_path(self, path: str) -> None:
+        resolved = resolve_argv_path(path)
+        self.arch = _machine(resolved)
+        self.path = resolved
+
+    def _watched(self, argv: ArgumentList) -> ArgumentList:
+        if argv and not self._explicit_path:
+            argv.prevent_empty = True
+        before: list[str] = []
+
+        def refuse(old: list[str]) -> None:
+            self._check_idle("argv")
+            before[:] = old
+
+        def follow(new: list[str]) -> None:
+            if not self._explicit_path and new[:1] != before[:1]:
+                try:
+                    self._take_path(new[0])
+                except Exception:
+                    list.__setitem__(argv, slice(None), before)
+                    raise
+
+        argv.set_callbacks(refuse, follow)
+        return argv
+
+    def _watched_env(self, env: dict[str, str] | None) -> EnvDict | None:
+        if env is None:
+            return None
+        if not isinstance(env, dict):
+            raise TypeError("env must be a dictionary or None")
+        watched = EnvDict(env)
+        watched.set_callback(lambda: self._check_idle("env"))
+        return watched
+
+    def _check_idle(self, what: str) -> None:
+        if self._is_debugging():
+            raise RuntimeError(f"Cannot change {what} while the process is running. Please kill it first.")
+
+
+def _arguments(value: object) -> ArgumentList:
+    """Return a copy of what a user gave as the arguments."""
+    if isinstance(value, str):
+        return ArgumentList([value])
+    if isinstance(value, list):
+        return ArgumentList(value)
+    raise TypeError("argv must be a string or a list of strings")
+
+
+def _machine(path: str) -> str:
+    """Return the instruction set that a file is made for; the host's, and a line in the log, if it is no ELF.
+
+    Raises:
+        FileNotFoundError: there is no such file.
+    """
+    try:
+        with Path(path).open("rb") as file:
+            header = file.read(20)
+    except FileNotFoundError:
+        raise
+    except OSError as error:
+        liblog.error("Failed to get the architecture of the binary: %s", error)
+        return host_platform()
+    byteorder = "big" if header[5:6] == b"\2" else "little"
+    machine = int.from_bytes(header[18:20], byteorder)  # type: ignore[arg-type]
+    if header[:4] != b"\x7fELF" or machine not in _MACHINES:
+        liblog.error("Failed to get the architecture of the binary: %s is no ELF file of a known kind", path)
+        return host_platform()
+    return _MACHINES[machine]

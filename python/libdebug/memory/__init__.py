@@ -1,0 +1,1 @@
+"""Views of the memory of the process under debug."""

@@ -1,0 +1,243 @@
+"""One thread of the process under debug."""
+
+from __future__ import annotations
+
+from abc import ABCMeta
+
+from libdebug.liblog import liblog
+from libdebug.utils.oop.alias import alias_of
+
+TYPE_CHECKING = False  # importing `typing` takes longer than all the rest
+if TYPE_CHECKING:
+    from libdebug._native import Registers, ThreadCore
+    from libdebug.debugger.debugger import Debugger
+    from libdebug.memory.abstract_memory_view import AbstractMemoryView
+
+
+class ThreadContext(metaclass=ABCMeta):
+    """One thread of the process under debug.
+
+    It outlives the thread: its ids and last registers can still be read.
+
+    Attributes:
+        regs: its registers, each an attribute.
+    """
+
+    __slots__ = ("__weakref__", "_core", "_debugger", "regs")
+
+    regs: Registers
+
+    def __init__(self, core: ThreadCore, debugger: Debugger) -> None:
+        """Belong to a debugger, which makes all threads."""
+        self._core = core
+        self._debugger = debugger
+        self.regs = core.regs
+
+    @property
+    def debugger(self) -> Debugger:
+        """The debugger that the thread belongs to."""
+        return self._debugger
+
+    @property
+    def thread_id(self) -> int:
+        """The thread's id, also after its end."""
+        return self._core.thread_id
+
+    @property
+    @alias_of(thread_id)
+    def tid(self) -> int:
+        return self._core.thread_id
+
+    @property
+    def process_id(self) -> int:
+        """The id of the process, also after its end."""
+        return self._debugger.process_id
+
+    @property
+    @alias_of(process_id)
+    def pid(self) -> int:
+        return self._debugger.process_id
+
+    @property
+    def memory(self) -> AbstractMemoryView:
+        """The memory of the process."""
+        return self._debugger.memory
+
+    @property
+    @alias_of(memory)
+    def mem(self) -> AbstractMemoryView:
+        return self._debugger.memory
+
+    @property
+    def running(self) -> bool:
+        """Whether the process is running right now. Does not wait."""
+        return self._debugger.running
+
+    @property
+    def dead(self) -> bool:
+        """Whether the thread has ended. Does not wait."""
+        return self._core.dead
+
+    @property
+    def zombie(self) -> bool:
+        """Whether the thread is exiting but not gone. Does not wait."""
+        return self._core.zombie
+
+    @property
+    def exit_code(self) -> int | None:
+        """The exit code; None, with a warning in the log, if there is none. Waits for the next stop."""
+        code = self._core.exit_code
+        if code is None:
+            liblog.warning("No exit code available.")
+        return code
+
+    @property
+    def exit_signal(self) -> str | None:
+        """The name of the signal that killed the thread; None, with a warning, if none did. Waits."""
+        name = self._core.exit_signal
+        if name is None:
+            liblog.warning("No exit signal available.")
+        return name
+
+    @property
+    def signal(self) -> str | None:
+        """The name of the signal that the thread stopped with; SIGTRAP for stops of the debugger's own.
+
+        What is assigned, by name or number, is delivered when the thread goes on; 0 drops the signal.
+        """
+        return self._core.signal
+
+    @signal.setter
+    def signal(self, signal: str | int) -> None:
+        if isinstance(signal, str):
+            from libdebug.utils.signal_utils import resolve_signal_number
+
+            signal = resolve_signal_number(signal)
+        self._core.signal_number = signal
+
+    @property
+    def signal_number(self) -> int:
+        """The number of the signal that the thread stopped with, 0 for none."""
+        return self._core.signal_number
+
+    @property
+    def instruction_pointer(self) -> int:
+        """The address of the next instruction."""
+        return self.regs.rip
+
+    @instruction_pointer.setter
+    def instruction_pointer(self, value: int) -> None:
+        self.regs.rip = value
+
+    @property
+    def syscall_number(self) -> int:
+        """The number of the system call that the thread is in."""
+        return int(self._core.register("orig_rax"))
+
+    @syscall_number.setter
+    def syscall_number(self, value: int) -> None:
+        self._core.set_register("orig_rax", value)
+
+    @property
+    def syscall_return(self) -> int:
+        """What a system call returned."""
+        return self.regs.rax
+
+    @syscall_return.setter
+    def syscall_return(self, value: int) -> None:
+        self.regs.rax = value
+
+    @property
+    def syscall_arg0(self) -> int:
+        """The first argument of a system call."""
+        return self.regs.rdi
+
+    @syscall_arg0.setter
+    def syscall_arg0(self, value: int) -> None:
+        self.regs.rdi = value
+
+    @property
+    def syscall_arg1(self) -> int:
+        """The second argument of a system call."""
+        return self.regs.rsi
+
+    @syscall_arg1.setter
+    def syscall_arg1(self, value: int) -> None:
+        self.regs.rsi = value
+
+    @property
+    def syscall_arg2(self) -> int:
+        """The third argument of a system call."""
+        return self.regs.rdx
+
+    @syscall_arg2.setter
+    def syscall_arg2(self, value: int) -> None:
+        self.regs.rdx = value
+
+    @property
+    def syscall_arg3(self) -> int:
+        """The fourth argument of a system call."""
+        return self.regs.r10
+
+    @syscall_arg3.setter
+    def syscall_arg3(self, value: int) -> None:
+        self.regs.r10 = value
+
+    @property
+    def syscall_arg4(self) -> int:
+        """The fifth argument of a system call."""
+        return self.regs.r8
+
+    @syscall_arg4.setter
+    def syscall_arg4(self, value: int) -> None:
+        self.regs.r8 = value
+
+    @property
+    def syscall_arg5(self) -> int:
+        """The sixth argument of a system call."""
+        return self.regs.r9
+
+    @syscall_arg5.setter
+    def syscall_arg5(self, value: int) -> None:
+        self.regs.r9 = value
+
+    def step(self) -> None:
+        """Execute one instruction of this thread; the others stay stopped. Also in callbacks."""
+        self._core.step()
+
+    @alias_of(step)
+    def si(self) -> None:
+        self._core.step()
+
+    def step_until(self, position: int | str, max_steps: int = -1, file: str = "hybrid") -> None:
+        """Step this thread until it is at a position, passing breakpoints.
+
+        Args:
+            position: an address, a symbol, or `symbol+hexadecimal`.
+            max_steps: after how many steps to give up; -1 for never.
+            file: what the position is relative to, as for `Debugger.breakpoint`.
+        """
+        self._core.step_until(
+            self._debugger._resolve(position, file),  # noqa: SLF001
+            None if max_steps < 0 else max_steps,
+        )
+
+    @alias_of(step_until)
+    def su(self, position: int | str, max_steps: int = -1, file: str = "hybrid") -> None:
+        self.step_until(position, max_steps, file)
+
+    def next(self) -> None:
+        """Execute one instruction, and all of the function where that is a call; breakpoints in it stop."""
+        self._core.next()
+
+    @alias_of(next)
+    def ni(self) -> None:
+        self._core.next()
+
+    def set_as_dead(self) -> None:
+        """Do nothing: the engine knows which threads live. Here because scripts for libdebug may call it."""
+
+    def __repr__(self) -> str:
+        """Return the ids and the place of the thread, a line each."""
+        state = "dead" if self.dead else "running" if self.running else "stopped"
+        return f"ThreadContext()\n  Process ID = {self.process_id}\n  Thread ID = {self.thread_id}\n  State = {state}"
