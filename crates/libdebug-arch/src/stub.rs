@@ -6,6 +6,8 @@ pub struct Stub {
     /// The bytes to place at the address that the stub was built for, and at no other.
     pub code: Vec<u8>,
     pub(crate) boundaries: Vec<Boundary>,
+    /// How many bytes of the program it stands for: one instruction's, or two's.
+    pub covers: usize,
 }
 
 /// From this offset on, up to the next boundary, the program believes to be at `original`.

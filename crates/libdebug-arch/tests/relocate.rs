@@ -41,6 +41,20 @@ fn destination(jump: &Instruction, stub: &Stub, to: u64) -> u64 {
 }
 
 #[test]
+fn a_one_byte_instruction_takes_a_plain_neighbour_along() {
+    let stub = moved(&[0x55, 0x48, 0x89, 0xe5], NEAR); // push rbp; mov rbp, rsp
+    assert_eq!((&stub.code[..4], stub.covers), (&[0x55, 0x48, 0x89, 0xe5][..], 4));
+    assert_eq!(
+        [0, 1, 3, 4].map(|offset| stub.original_pc(offset)),
+        [Some(FROM), Some(FROM + 1), Some(FROM + 1), Some(FROM + 4)]
+    );
+    for alone in [&[0x55][..], &[0x55, 0xc3], &[0x55, 0xe8, 0, 0, 0, 0], &[0x48, 0x89, 0xe5, 0x55]] {
+        let first = if alone[0] == 0x55 { 1 } else { 3 };
+        assert_eq!(moved(alone, NEAR).covers, first, "{alone:02x?}");
+    }
+}
+
+#[test]
 fn a_moved_syscall_leaves_the_original_address_in_rcx() {
     for to in [NEAR, FAR] {
         let stub = moved(&[0x0f, 0x05], to);

@@ -152,7 +152,19 @@ fn install(number: i32) {
     }
 }
 
-extern "C" fn on_ring(_: i32, _: *mut libc::siginfo_t, context: *mut libc::c_void) {
+/// How many timers of this process have expired.
+static EXPIRIES: AtomicU32 = AtomicU32::new(0);
+
+/// Changes whenever a [`Timer`](crate::Timer) of this process expires, also outside of a wait.
+pub fn timer_expiries() -> u32 {
+    EXPIRIES.load(Ordering::Relaxed)
+}
+
+extern "C" fn on_ring(_: i32, info: *mut libc::siginfo_t, context: *mut libc::c_void) {
+    // SAFETY: with SA_SIGINFO the kernel passes a valid siginfo_t.
+    if unsafe { (*info).si_code } == libc::SI_TIMER {
+        EXPIRIES.fetch_add(1, Ordering::Relaxed);
+    }
     // SAFETY: with SA_SIGINFO the kernel passes a valid ucontext_t; the labels are addresses of our own text,
     // of which only the address is taken.
     unsafe {

@@ -31,7 +31,7 @@ mod sys;
 mod timer;
 mod wait;
 
-pub use bell::{Bell, Doorbell};
+pub use bell::{Bell, Doorbell, timer_expiries};
 pub use count::tracer_syscalls;
 pub use cpu::{CpuSet, XsaveAreas, affinity, current_cpu, set_affinity, xsave_areas};
 pub use error::{KernelError, Result};

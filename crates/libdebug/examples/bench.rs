@@ -51,6 +51,7 @@ fn measure(row: &str, count: Option<u64>) -> Option<Outcome> {
     Some(match row {
         "B2-closure" => hits("loop", or(50_000), closure(), BreakpointKind::Software),
         "B2-count" => hits("loop", or(50_000), Action::Count, BreakpointKind::Software),
+        "B2-count-long" => hits("loop-long", or(50_000), Action::Count, BreakpointKind::Software),
         "B3" => synchronous(or(20_000)),
         "B4" => {
             let kind = BreakpointKind::Hardware { access: Access::Execute, length: 1 };

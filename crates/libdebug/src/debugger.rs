@@ -111,9 +111,8 @@ impl Debugger {
         self.kill_if_any()?;
         let (spec, io) = launch.prepare()?;
         self.shared.user_cpu.store(libdebug_kernel::current_cpu(), Ordering::Relaxed);
-        self.ask(|answer| Command::Launch(Box::new(spec), answer))??;
         *lock(&self.shared.io) = io.map(Arc::new);
-        Ok(())
+        self.ask(|answer| Command::Launch(Box::new(spec), answer))?.map(drop)
     }
 
     /// Attaches to a live process: all its threads are stopped then. A process that is being debugged is

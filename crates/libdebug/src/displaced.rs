@@ -28,9 +28,10 @@ const REACH: u64 = (1 << 31) - (1 << 27);
 #[derive(Debug, Default)]
 pub(crate) struct Displaced {
     areas: Vec<Area>,
-    /// By the address of the instruction that they stand for. A stub outlives its breakpoint, as a thread may
-    /// be in it.
+    /// By where they are. A stub outlives its breakpoint and its text, as a thread may be in it.
     stubs: BTreeMap<u64, Placed>,
+    /// Where the stub of each instruction is, by the instruction's address.
+    current: BTreeMap<u64, u64>,
     /// The address of a `syscall` instruction.
     pub(crate) gadget: Option<u64>,
     /// Regions in which the process would not map a page: not to be tried at every hit.
@@ -45,10 +46,15 @@ struct Area {
 
 #[derive(Debug)]
 struct Placed {
-    at: u64,
-    /// The program's bytes that it was made of.
-    code: Vec<u8>,
+    site: u64,
     stub: Stub,
+}
+
+impl Placed {
+    /// Whether it was made of any of the program's bytes in that range.
+    fn stands_for(&self, start: u64, end: u64) -> bool {
+        self.site < end && start < self.site + self.stub.covers as u64
+    }
 }
 
 /// Where a thread inside a stub is.
@@ -71,9 +77,16 @@ impl Displaced {
     pub(crate) fn place(&self, raw: u64) -> Option<Place> {
         let area = self.areas.iter().find(|area| area.contains(raw))?;
         let slot = raw - (raw - area.start) % SLOT;
-        let (&site, placed) = self.stubs.iter().find(|(_, placed)| placed.at == slot)?;
+        let placed = self.stubs.get(&slot)?;
         let pc = placed.stub.original_pc((raw - slot) as usize)?;
-        Some(Place { pc, midway: pc == site && raw != slot })
+        Some(Place { pc, midway: pc == placed.site && raw != slot })
+    }
+
+    /// Whether threads that pass `site` come back behind more than one byte: none of them stands right behind
+    /// the trap then without having executed it.
+    pub(crate) fn covers_more(&self, site: u64) -> bool {
+        let stub = self.current.get(&site).and_then(|at| self.stubs.get(at));
+        stub.is_some_and(|placed| placed.stub.covers > 1)
     }
 
     pub(crate) fn is_empty(&self) -> bool {
@@ -84,6 +97,7 @@ impl Displaced {
     pub(crate) fn give_up(&mut self) {
         let gone: Vec<_> = self.areas.drain(..).map(|area| area.start).collect();
         self.stubs.clear();
+        self.current.clear();
         self.refused.extend(gone);
     }
 
@@ -98,11 +112,11 @@ impl Process {
     /// works only at its own place, or the process takes no page for it.
     pub(crate) fn stub_for(&mut self, tid: Tid, site: u64) -> Result<Option<u64>> {
         let mut code = [0; 16];
-        if let Some(placed) = self.displaced.stubs.get(&site) {
-            return Ok(Some(placed.at));
+        if let Some(&at) = self.displaced.current.get(&site) {
+            return Ok(Some(at));
         }
         let length = self.session.memory().read(site, &mut code);
-        let code = self.original_bytes(site, &code[..length]);
+        let code = self.up_to_next_site(site, self.original_bytes(site, &code[..length]));
         let Some(at) = self.free_slot(tid, site)? else { return Ok(None) };
         let Ok(stub) = self.isa.relocate(&code, site, at, SLOT as usize) else { return Ok(None) };
         if self.session.memory().write(at, &stub.code) != stub.code.len() {
@@ -111,17 +125,36 @@ impl Process {
         if let Some(area) = self.displaced.areas.iter_mut().find(|area| area.contains(at)) {
             area.used += SLOT;
         }
-        self.displaced.stubs.insert(site, Placed { at, code, stub });
+        self.displaced.stubs.insert(at, Placed { site, stub });
+        self.displaced.current.insert(site, at);
         Ok(Some(at))
     }
 
-    /// The program's text at `address` was changed: stubs of the old text are not used again. They stay where
-    /// they are, for threads that are in them.
+    /// The part of `code` that a stub for `site` may stand for: another site's instruction is not its business.
+    fn up_to_next_site(&self, site: u64, mut code: Vec<u8>) -> Vec<u8> {
+        let own = self.isa.decode(&code, site).map_or(code.len(), |instruction| instruction.length);
+        if let Some(next) = self.sites.next_after(site) {
+            code.truncate(own.max((next - site).min(16) as usize));
+        }
+        code
+    }
+
+    /// The program's text at `address` was changed, or is a site of its own now: stubs that stand for it are
+    /// not used again. They stay where they are, for threads that are in them.
     pub(crate) fn text_changed(&mut self, address: u64, length: u64) {
         let end = address.saturating_add(length);
-        self.displaced
-            .stubs
-            .retain(|&site, placed| site >= end || site + placed.code.len() as u64 <= address);
+        let Displaced { stubs, current, .. } = &mut self.displaced;
+        current.retain(|_, at| stubs.get(at).is_some_and(|placed| !placed.stands_for(address, end)));
+    }
+
+    /// A new site ends the stubs that reach into it from before.
+    pub(crate) fn site_added(&mut self, address: u64) {
+        let reaches = |site: u64| self.displaced.current.contains_key(&site);
+        if (1..16).any(|back| address.checked_sub(back).is_some_and(reaches)) {
+            let own = self.displaced.current.remove(&address);
+            self.text_changed(address, 1);
+            self.displaced.current.extend(own.map(|at| (address, at)));
+        }
     }
 
     fn free_slot(&mut self, tid: Tid, near: u64) -> Result<Option<u64>> {
@@ -198,7 +231,7 @@ mod tests {
         let push = libdebug_arch::Isa::X86_64.relocate(&[0x55], 0x1000, 0x9040, SLOT as usize).unwrap();
         let mut displaced =
             Displaced { areas: vec![Area { start: 0x9000, used: 128 }], ..Displaced::default() };
-        displaced.stubs.insert(0x1000, Placed { at: 0x9040, code: vec![0x55], stub: push });
+        displaced.stubs.insert(0x9040, Placed { site: 0x1000, stub: push });
         assert_eq!(displaced.place(0x9040), Some(Place { pc: 0x1000, midway: false }));
         assert_eq!(displaced.place(0x9041), Some(Place { pc: 0x1001, midway: false }));
         assert_eq!(displaced.place(0x9000), None);

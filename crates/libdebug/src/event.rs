@@ -5,7 +5,6 @@ use std::sync::atomic::Ordering;
 
 use libdebug_kernel::{Bell, Event, Pid, ProcessMemory, Signal, Stop, Tid, Wait, proc};
 
-use crate::breakpoint::BreakpointCell;
 use crate::error::Result;
 use crate::mailbox::lock;
 use crate::process::{Happening, Process, Run};
@@ -123,7 +122,7 @@ impl Process {
         let stepping = thread.stepping;
         let pc = self.load_place(tid)?;
         let site = self.isa.breakpoint_address(pc);
-        let facts = self.sites.facts(site);
+        let facts = self.site_facts(site);
         let trap = match decide_by_place(stepping, facts) {
             Some(trap) => trap,
             None => decide_by_code(self.ptrace.signal_info(tid)?.code(), facts),
@@ -152,12 +151,17 @@ impl Process {
             thread.passed = Some(address);
         }
         let Some(site) = self.sites.get(address) else { return Ok(()) };
-        let internal = site.internal;
-        let hit = site.breakpoints.clone();
-        if internal {
+        if !self.frozen && !site.internal && site.breakpoints.iter().all(|cell| cell.is_native()) {
+            site.breakpoints.iter().for_each(|cell| cell.count_hit());
+            return self.resume(tid, bell);
+        }
+        if site.internal {
             self.happenings.push_back(Happening::Arrived(tid));
         }
-        self.on_hits(tid, hit, internal, bell)
+        let hit = site.breakpoints.iter().map(|cell| Happening::Hit(tid, Arc::clone(cell)));
+        self.happenings.extend(hit);
+        self.note_signal(tid, Some(Signal::TRAP), None);
+        Ok(())
     }
 
     fn on_debug_trap(&mut self, tid: Tid, bell: &Bell) -> Result<()> {
@@ -165,21 +169,20 @@ impl Process {
         if let Some(thread) = self.threads.get_mut(&tid) {
             thread.stepping = false;
         }
-        self.on_hits(tid, fired, false, bell)
-    }
-
-    /// Counts where that is all there is to do; what needs users' code or a stop is left for everybody's stop.
-    fn on_hits(&mut self, tid: Tid, hit: Vec<Arc<BreakpointCell>>, keep: bool, bell: &Bell) -> Result<()> {
-        self.note_signal(tid, Some(Signal::TRAP), None);
-        if self.frozen || keep || !hit.iter().all(|cell| cell.is_native()) {
-            self.happenings.extend(hit.into_iter().map(|cell| Happening::Hit(tid, cell)));
-            return Ok(());
+        if !self.frozen && fired.iter().all(|cell| cell.is_native()) {
+            fired.iter().for_each(|cell| cell.count_hit());
+            return self.resume(tid, bell);
         }
-        hit.iter().filter(|cell| cell.is_enabled()).for_each(|cell| cell.count_hit());
-        self.go_on(tid, bell)
+        self.note_signal(tid, Some(Signal::TRAP), None);
+        self.happenings.extend(fired.into_iter().map(|cell| Happening::Hit(tid, cell)));
+        Ok(())
     }
 
     fn on_exit(&mut self, tid: Tid) -> Result<()> {
+        if let Some(io) = lock(&self.shared.io).as_ref().filter(|io| io.is_terminal()) {
+            // The end of a session's leader hangs its terminal up, and what nobody has read is lost.
+            let _ = io.absorb();
+        }
         if let Some(thread) = self.threads.get_mut(&tid) {
             thread.run = Run::Exiting;
             thread.cell.zombie.store(true, Ordering::Release);

@@ -34,6 +34,17 @@ use crate::mailbox::lock;
 use receive::Inbox;
 
 /// Where a program's standard streams lead.
+///
+/// ```
+/// # fn main() -> libdebug::Result<()> {
+/// use libdebug::{Debugger, Output, Stdio};
+/// let debugger = Debugger::builder("/usr/bin/tty").stdio(Stdio::Terminal).run()?;
+/// debugger.cont()?;
+/// let line = debugger.with_io(None, |io, wait| io.recv_line(Output::Stdout, 1, true, wait))?;
+/// assert!(line.starts_with(b"/dev/pts/"));
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash)]
 pub enum Stdio {
     /// To the debugger: standard input is a pipe, standard output and error are a raw pseudo-terminal each
@@ -108,6 +119,23 @@ pub(crate) fn open(stdio: Stdio) -> Result<(ChildEnds, Option<ProcessIo>), Kerne
 ///
 /// Any thread may use it, several at once: a wait holds no lock. Two threads that receive from one stream share
 /// its bytes out between them; two that send more than 4096 bytes at once may see them interleaved (pipe(7)).
+///
+/// Every method takes a [`Wait`], which [`Debugger::with_io`](crate::Debugger::with_io) makes:
+///
+/// ```
+/// # fn main() -> libdebug::Result<()> {
+/// use libdebug::{Debugger, Output, Until};
+/// let debugger = Debugger::builder("/bin/cat").run()?;
+/// debugger.cont()?;
+/// let (first, rest) = debugger.with_io(None, |io, wait| {
+///     io.send(b"name: value\n", wait)?;
+///     let colon = Until { drop: true, ..Until::first(b": ") };
+///     Ok((io.recv_until(Output::Stdout, colon, wait)?, io.recv_line(Output::Stdout, 1, true, wait)?))
+/// })?;
+/// assert_eq!((&first[..], &rest[..]), (&b"name"[..], &b"value"[..]));
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Debug)]
 pub struct ProcessIo {
     stdin: Mutex<Option<Arc<File>>>,

@@ -13,7 +13,7 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
-use libdebug_kernel::{CpuSet, Tid, Timer, affinity, set_affinity};
+use libdebug_kernel::{CpuSet, Tid, Timer, affinity, set_affinity, timer_expiries};
 
 use crate::session::Shared;
 
@@ -33,7 +33,8 @@ pub(crate) struct Placement {
     moved: BTreeMap<Tid, CpuSet>,
     /// Ends a long wait, so that the process is not left on the shared CPU.
     timer: Option<Timer>,
-    armed_until: Option<Instant>,
+    /// What [`timer_expiries`] was when it was armed: another debugger's expiry arms it anew, no more.
+    armed_at: Option<u32>,
     stopped_since_armed: bool,
     last_stop: Option<Instant>,
     streak: u32,
@@ -45,7 +46,7 @@ impl Placement {
             shared: Arc::clone(shared),
             moved: BTreeMap::new(),
             timer: None,
-            armed_until: None,
+            armed_at: None,
             stopped_since_armed: false,
             last_stop: None,
             streak: 0,
@@ -92,13 +93,13 @@ impl Placement {
         if !self.is_joined() {
             return;
         }
-        let now = Instant::now();
-        if self.armed_until.is_none_or(|until| until <= now) {
-            self.arm(now);
+        let expiries = timer_expiries();
+        if self.armed_at != Some(expiries) {
+            self.arm(expiries);
         }
     }
 
-    fn arm(&mut self, now: Instant) {
+    fn arm(&mut self, expiries: u32) {
         if self.timer.is_none() {
             self.timer = Timer::for_this_thread().ok();
         }
@@ -106,7 +107,7 @@ impl Placement {
             Some(timer) => timer.arm(APART),
             None => return self.part(),
         }
-        self.armed_until = Some(now + APART);
+        self.armed_at = Some(expiries);
         self.stopped_since_armed = false;
     }
 
@@ -158,7 +159,7 @@ impl Placement {
             // A thread that is gone needs none.
             let _ = set_affinity(tid, &own);
         }
-        self.armed_until = None;
+        self.armed_at = None;
         self.streak = 0;
     }
 }

@@ -33,8 +33,9 @@ impl Sites {
         self.0.get(&address)
     }
 
-    pub(crate) fn facts(&self, address: u64) -> Option<SiteFacts> {
-        self.get(address).map(|site| SiteFacts { one_byte: site.one_byte })
+    /// The nearest site above `address`.
+    pub(crate) fn next_after(&self, address: u64) -> Option<u64> {
+        self.0.range(address + 1..).next().map(|(&next, _)| next)
     }
 
     pub(crate) fn addresses(&self) -> Vec<u64> {
@@ -65,6 +66,7 @@ impl Process {
         if !self.sites.0.contains_key(&address) {
             let site = self.patch(address)?;
             self.sites.0.insert(address, site);
+            self.site_added(address);
             self.pass_where_stopped(address);
         }
         if let Some(site) = self.sites.0.get_mut(&address) {
@@ -74,6 +76,12 @@ impl Process {
             }
         }
         Ok(())
+    }
+
+    /// What is known of the site at `address`, if there is one.
+    pub(crate) fn site_facts(&self, address: u64) -> Option<SiteFacts> {
+        let site = self.sites.get(address)?;
+        Some(SiteFacts { ambiguous: site.one_byte && !self.displaced.covers_more(address) })
     }
 
     /// Takes one owner away; the last one's leaving brings the program's byte back.

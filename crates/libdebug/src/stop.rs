@@ -12,9 +12,9 @@ mod code {
 /// What is known of a site whose trap may have been executed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct SiteFacts {
-    /// The program's own instruction there is one byte long, so a thread can come to stand right behind the
-    /// trap without having executed it.
-    pub(crate) one_byte: bool,
+    /// A thread can come to stand right behind the trap without having executed it: the program's own
+    /// instruction there is one byte long, and threads that pass it come back to that place.
+    pub(crate) ambiguous: bool,
 }
 
 /// What a SIGTRAP means.
@@ -32,7 +32,7 @@ pub(crate) enum Trap {
 /// first byte can only have come there by executing the trap.
 pub(crate) fn decide_by_place(stepping: bool, site: Option<SiteFacts>) -> Option<Trap> {
     match site {
-        Some(SiteFacts { one_byte: false }) if !stepping => Some(Trap::Breakpoint),
+        Some(SiteFacts { ambiguous: false }) if !stepping => Some(Trap::Breakpoint),
         _ => None,
     }
 }
@@ -50,8 +50,8 @@ pub(crate) fn decide_by_code(si_code: i32, site: Option<SiteFacts>) -> Trap {
 mod tests {
     use super::*;
 
-    const LONG: Option<SiteFacts> = Some(SiteFacts { one_byte: false });
-    const SHORT: Option<SiteFacts> = Some(SiteFacts { one_byte: true });
+    const LONG: Option<SiteFacts> = Some(SiteFacts { ambiguous: false });
+    const SHORT: Option<SiteFacts> = Some(SiteFacts { ambiguous: true });
 
     #[test]
     fn the_place_alone_decides_only_where_it_must_be_the_trap() {

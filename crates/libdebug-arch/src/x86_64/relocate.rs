@@ -19,16 +19,29 @@ use crate::{CannotRelocate, Stub};
 /// assert_eq!(push.code, [0x55, 0xe9, 0xfb, 0x7f, 0xff, 0xff]);
 /// ```
 ///
+/// A one-byte instruction takes the one behind it along where that can simply be copied too: then no thread
+/// comes back to stand right behind the first byte, where a trap leaves one that has just executed it.
+///
 /// # Errors
 /// [`CannotRelocate`] when the instruction only works at its own address.
 pub fn relocate(bytes: &[u8], from: u64, to: u64, max_len: usize) -> Result<Stub, CannotRelocate> {
     let source = Source::decode(bytes, from)?;
-    let mut stub = Builder { to, code: Vec::with_capacity(32), boundaries: Vec::with_capacity(3) };
-    stub.emit(&source)?;
+    let mut stub = Builder { to, code: Vec::with_capacity(32), boundaries: Vec::with_capacity(3), covers: 0 };
+    match companion(&source, bytes) {
+        Some(next) => stub.emit_both(&source, &next)?,
+        None => stub.emit(&source)?,
+    }
     if stub.code.len() > max_len {
         return Err(CannotRelocate::TooLong { needed: stub.code.len() });
     }
-    Ok(Stub { code: stub.code, boundaries: stub.boundaries })
+    Ok(Stub { code: stub.code, boundaries: stub.boundaries, covers: stub.covers })
+}
+
+/// The instruction behind a one-byte one, if both only have to be copied.
+fn companion<'a>(source: &Source<'_>, bytes: &'a [u8]) -> Option<Source<'a>> {
+    let next = Source::decode(bytes.get(1..)?, source.raw.next_ip()).ok()?;
+    let copied = |source: &Source<'_>| source.recipe() == Ok(Recipe::CopyAndReturn);
+    (source.bytes.len() == 1 && copied(source) && copied(&next)).then_some(next)
 }
 
 struct Source<'a> {
@@ -109,12 +122,24 @@ struct Builder {
     to: u64,
     code: Vec<u8>,
     boundaries: Vec<Boundary>,
+    covers: usize,
 }
 
 impl Builder {
+    fn emit_both(&mut self, first: &Source<'_>, second: &Source<'_>) -> Result<(), CannotRelocate> {
+        self.mark(first.raw.ip());
+        self.copy(first)?;
+        self.mark(second.raw.ip());
+        self.copy(second)?;
+        self.jump_marked(second.raw.next_ip());
+        self.covers = first.bytes.len() + second.bytes.len();
+        Ok(())
+    }
+
     fn emit(&mut self, source: &Source<'_>) -> Result<(), CannotRelocate> {
         let recipe = source.recipe()?;
         self.mark(source.raw.ip());
+        self.covers = source.bytes.len();
         match recipe {
             Recipe::Copy => self.copy(source)?,
             Recipe::CopyAndReturn => {

@@ -269,11 +269,9 @@ impl ProcessIo {
         lock(self.inbox(stream)).unread(bytes);
     }
 
-    /// Reads what the program has written so far, without waiting, and keeps it to be received.
-    ///
-    /// At a program's exit event this saves its last words: when a session leader dies, its terminal hangs up
-    /// and drops what nobody has read. While a user waits for a stop it keeps the program going: a terminal
-    /// holds some 12 KiB (N_TTY_BUF_SIZE and pty's own 8 KiB), and a program that writes more stands still.
+    /// Reads what the program has written so far, without waiting, and keeps it to be received: whoever waits
+    /// for a stop does so, to keep the program going. A terminal holds some 12 KiB (N_TTY_BUF_SIZE and 8 KiB of
+    /// pty's own), and a program that writes more stands still.
     ///
     /// # Errors
     /// What read(2) says.

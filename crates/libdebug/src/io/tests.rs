@@ -60,7 +60,7 @@ impl Drop for Free {
 
 /// A shell under trace: it stands still at every SIGSTOP that it sends to itself, until `resume`.
 struct Traced {
-    io: Arc<ProcessIo>,
+    io: ProcessIo,
     stopped: Arc<Latch>,
     dead: Arc<AtomicBool>,
     commands: Sender<()>,
@@ -70,15 +70,15 @@ struct Traced {
 impl Traced {
     fn run(stdio: Stdio, script: &str) -> Self {
         let (ends, io) = open(stdio).unwrap();
-        let (io, stopped) = (Arc::new(io.unwrap()), Arc::new(Latch::new().unwrap()));
+        let stopped = Arc::new(Latch::new().unwrap());
         let dead = Arc::new(AtomicBool::new(false));
         let (commands, resumes) = mpsc::channel();
         let script = CString::new(script).unwrap();
         let tracer = thread::spawn({
-            let (io, stopped, dead) = (Arc::clone(&io), Arc::clone(&stopped), Arc::clone(&dead));
-            move || trace(&script, ends, &io, &stopped, &dead, &resumes)
+            let (stopped, dead) = (Arc::clone(&stopped), Arc::clone(&dead));
+            move || trace(&script, ends, &stopped, &dead, &resumes)
         });
-        Self { io, stopped, dead, commands, tracer }
+        Self { io: io.unwrap(), stopped, dead, commands, tracer }
     }
 
     fn resume(&self) {
@@ -108,7 +108,6 @@ impl Traced {
 fn trace(
     script: &CString,
     ends: ChildEnds,
-    io: &ProcessIo,
     stopped: &Latch,
     dead: &AtomicBool,
     resumes: &mpsc::Receiver<()>,
@@ -134,7 +133,6 @@ fn trace(
                 resumes.recv().unwrap();
                 stopped.clear();
             }
-            Awaited::Tracee(_, Event::Stopped(Stop::Exit)) => io.absorb().unwrap(),
             Awaited::Tracee(_, Event::Stopped(_)) => {}
             Awaited::Tracee(_, Event::Died(_)) => {
                 dead.store(true, Ordering::Release);
@@ -408,7 +406,7 @@ fn the_last_words_of_a_dead_program_are_received() {
     }
 }
 
-/// More than a terminal hands over at once, so that the kernel would still hold some of it at the hang-up.
+/// More than a terminal hands over at once: the kernel keeps the rest beyond the death.
 #[test]
 fn a_dead_program_leaves_its_output_to_be_received() {
     for stdio in [Stdio::Piped, Stdio::Terminal] {
@@ -444,17 +442,20 @@ fn reading_ahead_lets_a_talkative_program_get_on() {
     assert!(traced.io.sources().is_empty(), "ended streams would make every wait return at once");
 }
 
+/// The unlucky moment of another kind: another thread reads the line between our vain look and our sleep.
 #[test]
-fn two_threads_share_a_stream_without_missing_what_the_other_has_read() {
-    const LINES: usize = 2000;
-    let free = Free::run("i=0; while [ $i -lt 4000 ]; do echo $i; i=$((i+1)); done; read end");
-    let half = || (0..LINES).map(|_| free.line().parse::<u32>().unwrap()).collect::<Vec<_>>();
-    let mut all = thread::scope(|scope| {
-        let other = scope.spawn(half);
-        [half(), other.join().unwrap()].concat()
-    });
-    all.sort_unstable();
-    assert!(all.into_iter().eq(0..2 * LINES as u32));
+fn what_another_thread_reads_ahead_wakes_a_receiver() {
+    let free = Free::run("read go; echo line; read end");
+    let once = std::cell::Cell::new(false);
+    let interfere = || {
+        if !once.replace(true) {
+            free.io.send(b"\n", &free.wait(LONG))?;
+            assert!(free.io.can_recv(Stdout, &free.wait(LONG))?);
+        }
+        Ok(())
+    };
+    let wait = Wait { check: Some(&interfere), ..free.wait(LONG) };
+    assert_eq!(free.io.recv_line(Stdout, 1, true, &wait).unwrap(), b"line");
 }
 
 #[test]
