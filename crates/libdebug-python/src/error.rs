@@ -10,20 +10,25 @@ use pyo3::prelude::*;
 use pyo3::sync::PyOnceLock;
 use pyo3::types::{PyDict, PyType};
 
-create_exception!(_native, NotDebugging, PyRuntimeError, "No process is being debugged.");
-create_exception!(_native, ProcessDied, PyRuntimeError, "The process, or the thread, has ended.");
-create_exception!(_native, NotInCallback, PyRuntimeError, "A callback must not do this: it runs in a stop.");
+create_exception!(_native, NotDebuggingError, PyRuntimeError, "No process is being debugged.");
+create_exception!(_native, ProcessDiedError, PyRuntimeError, "The process, or the thread, has ended.");
 create_exception!(
     _native,
-    CallbackFailed,
+    InCallbackError,
+    PyRuntimeError,
+    "A callback must not do this: it runs in a stop."
+);
+create_exception!(
+    _native,
+    CallbackError,
     PyRuntimeError,
     "A callback raised; `__cause__` is what it raised."
 );
-create_exception!(_native, DebuggerTerminated, PyRuntimeError, "The debugger is no longer usable.");
-create_exception!(_native, WaitTimeout, PyTimeoutError, "The process did not stop in time.");
-create_exception!(_native, InvalidAddress, PyValueError, "Nothing is mapped there.");
-create_exception!(_native, SymbolNotFound, PyValueError, "No mapped file has the symbol.");
-create_exception!(_native, BreakpointRefused, PyValueError, "There can be no such breakpoint.");
+create_exception!(_native, TerminatedError, PyRuntimeError, "The debugger is no longer usable.");
+create_exception!(_native, WaitTimeoutError, PyTimeoutError, "The process did not stop in time.");
+create_exception!(_native, InvalidAddressError, PyValueError, "Nothing is mapped there.");
+create_exception!(_native, SymbolNotFoundError, PyValueError, "No mapped file has the symbol.");
+create_exception!(_native, BreakpointError, PyValueError, "There can be no such breakpoint.");
 
 /// What the caller was about to do, for the text where there is no process.
 #[derive(Clone, Copy)]
@@ -66,25 +71,25 @@ impl Doing {
 pub(crate) fn raise(py: Python<'_>, doing: Doing, error: Error) -> PyErr {
     let text = error.to_string();
     match error {
-        Error::NoProcess => NotDebugging::new_err(doing.without_process()),
-        Error::Died { .. } => ProcessDied::new_err(format!("{} ({text})", doing.with_the_dead())),
-        error if error.is_death() => ProcessDied::new_err(format!("{} ({text})", doing.with_the_dead())),
-        Error::InCallback(_) => NotInCallback::new_err("This method is not available in a callback."),
-        Error::Terminated => DebuggerTerminated::new_err(text),
-        Error::Timeout { .. } => WaitTimeout::new_err(text),
+        Error::NoProcess => NotDebuggingError::new_err(doing.without_process()),
+        Error::Died { .. } => ProcessDiedError::new_err(format!("{} ({text})", doing.with_the_dead())),
+        error if error.is_death() => ProcessDiedError::new_err(format!("{} ({text})", doing.with_the_dead())),
+        Error::InCallback(_) => InCallbackError::new_err("This method is not available in a callback."),
+        Error::Terminated => TerminatedError::new_err(text),
+        Error::Timeout { .. } => WaitTimeoutError::new_err(text),
         Error::Callback(cause) => callback_failed(py, cause),
         Error::Interrupted(cause) => original(cause),
         Error::BadAddress { .. } | Error::NotMapped { .. } => {
-            InvalidAddress::new_err(format!("Invalid address. {text}"))
+            InvalidAddressError::new_err(format!("Invalid address. {text}"))
         }
         Error::NoSuchFile(_) => {
-            InvalidAddress::new_err(format!("No memory maps available to resolve the address: {text}"))
+            InvalidAddressError::new_err(format!("No memory maps available to resolve the address: {text}"))
         }
-        Error::NoSuchSymbol { name, .. } => SymbolNotFound::new_err(format!(
+        Error::NoSuchSymbol { name, .. } => SymbolNotFoundError::new_err(format!(
             "Symbol {name} not found in the specified mapped file. Please specify a valid symbol."
         )),
-        Error::BadSymbol(_) => SymbolNotFound::new_err(text),
-        Error::Breakpoint(_) => BreakpointRefused::new_err(text),
+        Error::BadSymbol(_) => SymbolNotFoundError::new_err(text),
+        Error::Breakpoint(_) => BreakpointError::new_err(text),
         Error::Register(RegisterError::ValueOutOfRange { .. }) => register_overflow(py, &text),
         Error::Register(RegisterError::WrongKind { .. }) => PyTypeError::new_err(text),
         Error::Register(_) | Error::NoSuchRegister(_) => PyAttributeError::new_err(text),
@@ -102,7 +107,7 @@ pub(crate) fn raise(py: Python<'_>, doing: Doing, error: Error) -> PyErr {
 fn callback_failed(py: Python<'_>, cause: BoxError) -> PyErr {
     let cause = original(cause);
     let text = format!("Unhandled exception in breakpoint callback: {}", cause.value(py));
-    let error = CallbackFailed::new_err(text);
+    let error = CallbackError::new_err(text);
     error.set_cause(py, Some(cause));
     error
 }
@@ -124,7 +129,7 @@ pub(crate) fn register_overflow_class(py: Python<'_>) -> PyResult<Bound<'_, PyAn
         let body = PyDict::new(py);
         body.set_item("__module__", "libdebug._native")?;
         body.set_item("__doc__", "The value has more bits than the register.")?;
-        let class = py.get_type::<PyType>().call1(("RegisterOverflow", bases, body))?;
+        let class = py.get_type::<PyType>().call1(("RegisterOverflowError", bases, body))?;
         Ok::<_, PyErr>(class.unbind())
     })?;
     Ok(class.bind(py).clone())

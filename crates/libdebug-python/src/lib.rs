@@ -28,8 +28,8 @@ mod _native {
     use super::debugger::DebuggerCore;
     #[pymodule_export]
     use super::error::{
-        BreakpointRefused, CallbackFailed, DebuggerTerminated, InvalidAddress, NotDebugging, NotInCallback,
-        ProcessDied, SymbolNotFound, WaitTimeout,
+        BreakpointError, CallbackError, InCallbackError, InvalidAddressError, NotDebuggingError,
+        ProcessDiedError, SymbolNotFoundError, TerminatedError, WaitTimeoutError,
     };
     #[pymodule_export]
     use super::memory::MemoryCore;
@@ -45,7 +45,7 @@ mod _native {
 
     #[pymodule_init]
     fn init(module: &Bound<'_, PyModule>) -> PyResult<()> {
-        module.add("RegisterOverflow", super::error::register_overflow_class(module.py())?)
+        module.add("RegisterOverflowError", super::error::register_overflow_class(module.py())?)
     }
 }
 

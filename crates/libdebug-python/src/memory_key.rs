@@ -5,7 +5,7 @@ use pyo3::prelude::*;
 use pyo3::types::{PyInt, PySlice, PyString, PyTuple};
 
 use crate::debugger::Position;
-use crate::error::InvalidAddress;
+use crate::error::InvalidAddressError;
 
 /// Where memory starts and how much of it is meant.
 pub(crate) enum Extent {
@@ -101,6 +101,6 @@ fn place(address: &Bound<'_, PyAny>) -> PyResult<Position> {
     if !address.is_instance_of::<PyInt>() {
         return Err(PyTypeError::new_err("Invalid type for the address. Expected int or string."));
     }
-    let no_address = |_| InvalidAddress::new_err(format!("Invalid address. {address} has not 64 bits."));
+    let no_address = |_| InvalidAddressError::new_err(format!("Invalid address. {address} has not 64 bits."));
     address.extract().map(Position::Address).map_err(no_address)
 }

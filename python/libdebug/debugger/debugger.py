@@ -1,4 +1,5 @@
 """The debugger, as scripts hold it."""
+# ruff: noqa: D102 - an alias gets the documentation of what it stands for
 
 from __future__ import annotations
 
@@ -150,8 +151,8 @@ class Debugger(MainThread, Events):
 
         Raises:
             TimeoutError: it did not stop in time; the text says what its threads are doing.
-            RuntimeError: no process is being debugged, a callback raised (its exception is the cause), or this
-                is a callback.
+            RuntimeError: no process is being debugged, this is a callback, or another callback raised: its
+                exception is the cause.
         """
         self._core.wait(timeout)
 

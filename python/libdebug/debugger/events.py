@@ -1,8 +1,8 @@
 """What stops a process, and where."""
+# ruff: noqa: D102 - an alias gets the documentation of what it stands for
 
 from __future__ import annotations
 
-from libdebug._native import DebuggerCore
 from libdebug.data.memory_map import MemoryMap
 from libdebug.data.memory_map_list import MemoryMapList
 from libdebug.liblog import liblog
@@ -15,12 +15,13 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from typing import Literal
 
+    from libdebug._native import DebuggerCore
     from libdebug.data.breakpoint import Breakpoint
     from libdebug.memory.abstract_memory_view import AbstractMemoryView
     from libdebug.state.thread_context import ThreadContext
 
-    Callback = Callable[[ThreadContext, Breakpoint], object]
-    Row = tuple[int, int, str, int, str]
+    _Callback = Callable[[ThreadContext, Breakpoint], object]
+    _Row = tuple[int, int, str, int, str]
 
 _NOT_RUNNING = "Process not running, cannot access memory."
 
@@ -40,8 +41,12 @@ class Events:
     def _forget_events(self) -> None:
         self._breakpoints = {}
 
-    def _resolve(self, position: int | str, file: str) -> int:
-        """Return the virtual address of a position."""
+    def resolve_position(self, position: int | str, file: str = "hybrid") -> int:
+        """Return the virtual address of an address or a symbol, relative to a file as for `breakpoint`.
+
+        Raises:
+            ValueError: it is not mapped, or there is no such symbol.
+        """
         if isinstance(position, str) and file == "absolute":
             raise ValueError("Cannot use `absolute` backing file with symbols.")
         return self._core.resolve(position, file)
@@ -52,7 +57,7 @@ class Events:
         Raises:
             ValueError: there is no such symbol.
         """
-        return self._resolve(symbol, file)
+        return self.resolve_position(symbol, file)
 
     def breakpoint(
         self,
@@ -60,7 +65,7 @@ class Events:
         hardware: bool = False,
         condition: str = "x",
         length: int = 1,
-        callback: None | Literal[True] | Callback = None,
+        callback: Literal[True] | _Callback | None = None,
         file: str = "hybrid",
     ) -> Breakpoint:
         """Set a breakpoint; one that is at the same address is replaced.
@@ -79,7 +84,7 @@ class Events:
             ValueError: there can be no such breakpoint; the text says why.
             RuntimeError: no process is being debugged.
         """
-        address = self._resolve(position, file)
+        address = self.resolve_position(position, file)
         condition = condition.lower()
         if not hardware and condition != "x":
             raise ValueError("Breakpoint condition is supported only for hardware watchpoints.")
@@ -118,7 +123,7 @@ class Events:
         hardware: bool = False,
         condition: str = "x",
         length: int = 1,
-        callback: None | Literal[True] | Callback = None,
+        callback: Literal[True] | _Callback | None = None,
         file: str = "hybrid",
     ) -> Breakpoint:
         return self.breakpoint(position, hardware, condition, length, callback, file)
@@ -128,7 +133,7 @@ class Events:
         position: int | str,
         condition: str = "w",
         length: int = 1,
-        callback: None | Literal[True] | Callback = None,
+        callback: Literal[True] | _Callback | None = None,
         file: str = "hybrid",
     ) -> Breakpoint:
         """Set a watchpoint: a hardware breakpoint on memory that is written, or read or written.
@@ -144,7 +149,9 @@ class Events:
             ValueError: there can be no such watchpoint; the text says why.
             RuntimeError: no process is being debugged.
         """
-        return self.breakpoint(position, True, condition, length, callback, file)
+        return self.breakpoint(
+            position, hardware=True, condition=condition, length=length, callback=callback, file=file
+        )
 
     @alias_of(watchpoint)
     def wp(
@@ -152,7 +159,7 @@ class Events:
         position: int | str,
         condition: str = "w",
         length: int = 1,
-        callback: None | Literal[True] | Callback = None,
+        callback: Literal[True] | _Callback | None = None,
         file: str = "hybrid",
     ) -> Breakpoint:
         return self.watchpoint(position, condition, length, callback, file)
@@ -194,7 +201,7 @@ class Events:
         maps: MemoryMapList = self._core.maps(self._make_maps)
         return maps
 
-    def _make_maps(self, rows: list[Row]) -> MemoryMapList:
+    def _make_maps(self, rows: list[_Row]) -> MemoryMapList:
         maps = [
             MemoryMap(start, end, permissions, end - start, offset, path)
             for start, end, permissions, offset, path in rows

@@ -2,24 +2,24 @@
 
 from __future__ import annotations
 
-import atexit
-from contextlib import suppress
-from weakref import WeakSet
-
 TYPE_CHECKING = False  # importing `typing` takes longer than all the rest
 if TYPE_CHECKING:
+    from weakref import WeakSet
+
     from libdebug._native import DebuggerCore
 
-_alive: WeakSet[DebuggerCore] = WeakSet()
-_registered = False
+_alive: WeakSet[DebuggerCore] | None = None
 
 
 def hold(core: DebuggerCore) -> None:
     """Remember a debugger, to be ended with the interpreter unless it is gone by then."""
-    global _registered  # noqa: PLW0603
-    if not _registered:
+    global _alive  # noqa: PLW0603
+    if _alive is None:
+        import atexit
+        from weakref import WeakSet
+
+        _alive = WeakSet()
         atexit.register(_cleanup_internal_debugger)
-        _registered = True
     _alive.add(core)
 
 
@@ -28,7 +28,10 @@ def _cleanup_internal_debugger() -> None:
 
     Called when the interpreter ends; calling it earlier, or again, does no harm.
     """
-    for core in list(_alive):
-        with suppress(Exception):
+    for core in list(_alive or ()):
+        try:
             core.terminate()
-    _alive.clear()
+        except Exception as error:  # noqa: PERF203
+            from libdebug.liblog import liblog
+
+            liblog.debugger("A debugger could not be ended: %s", error)

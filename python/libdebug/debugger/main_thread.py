@@ -1,4 +1,5 @@
 """The main thread's properties and steps, as the debugger's own."""
+# ruff: noqa: D102 - an alias gets the documentation of what it stands for
 
 from __future__ import annotations
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 from libdebug.data.argument_list import ArgumentList
 from libdebug.data.env_dict import EnvDict
 from libdebug.liblog import liblog
@@ -132,7 +130,7 @@ def _machine(path: str) -> str:
         FileNotFoundError: there is no such file.
     """
     try:
-        with Path(path).open("rb") as file:
+        with open(path, "rb") as file:  # noqa: PTH123 - pathlib takes longer to import than the package
             header = file.read(20)
     except FileNotFoundError:
         raise

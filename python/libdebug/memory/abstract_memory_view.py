@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import MutableSequence
+from _collections_abc import MutableSequence  # what collections.abc re-exports, and is loaded already
 
 from libdebug._native import MemoryCore
 

@@ -1,4 +1,5 @@
 """One thread of the process under debug."""
+# ruff: noqa: D102 - an alias gets the documentation of what it stands for
 
 from __future__ import annotations
 
@@ -218,7 +219,7 @@ class ThreadContext(metaclass=ABCMeta):
             file: what the position is relative to, as for `Debugger.breakpoint`.
         """
         self._core.step_until(
-            self._debugger._resolve(position, file),  # noqa: SLF001
+            self._debugger.resolve_position(position, file),
             None if max_steps < 0 else max_steps,
         )
 
@@ -234,10 +235,8 @@ class ThreadContext(metaclass=ABCMeta):
     def ni(self) -> None:
         self._core.next()
 
-    def set_as_dead(self) -> None:
-        """Do nothing: the engine knows which threads live. Here because scripts for libdebug may call it."""
-
     def __repr__(self) -> str:
         """Return the ids and the place of the thread, a line each."""
         state = "dead" if self.dead else "running" if self.running else "stopped"
-        return f"ThreadContext()\n  Process ID = {self.process_id}\n  Thread ID = {self.thread_id}\n  State = {state}"
+        ids = f"  Process ID = {self.process_id}\n  Thread ID = {self.thread_id}"
+        return f"ThreadContext()\n{ids}\n  State = {state}"

@@ -24,7 +24,7 @@ def resolve_signal_number(name: str) -> int:
     import signal
 
     # Python knows second names too, such as SIGPOLL, and SIGRTMAX.
-    number = getattr(signal, name, None)
-    if isinstance(number, signal.Signals):
-        return number
+    known = getattr(signal, name, None)
+    if isinstance(known, signal.Signals):
+        return int(known)
     raise ValueError(f"Signal {name} not found.")

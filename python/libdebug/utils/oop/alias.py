@@ -7,10 +7,10 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from typing import Any, TypeVar
 
-    Function = TypeVar("Function", bound=Callable[..., Any])
+    _Function = TypeVar("_Function", bound=Callable[..., Any])
 
 
-def alias_of(original: Callable[..., Any] | property) -> Callable[[Function], Function]:
+def alias_of(original: Callable[..., Any] | property) -> Callable[[_Function], _Function]:
     """Return a decorator that marks a function as another name of a method or of a property's getter.
 
     The original learns the name of its alias (`__aliases__`); the alias gets a docstring that names the
@@ -34,7 +34,7 @@ def alias_of(original: Callable[..., Any] | property) -> Callable[[Function], Fu
     is_property = isinstance(original, property)
     carrier: Any = original.fget if isinstance(original, property) else original
 
-    def mark(function: Function) -> Function:
+    def mark(function: _Function) -> _Function:
         kind = "property" if is_property else "method"
         function.__doc__ = f"Alias for the `{carrier.__name__}` {kind}.\n\n{carrier.__doc__}"
         carrier.__aliases__ = [*getattr(carrier, "__aliases__", ()), function.__name__]
