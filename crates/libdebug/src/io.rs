@@ -14,6 +14,7 @@ mod buffer;
 mod error;
 mod foreground;
 mod receive;
+mod select;
 mod send;
 #[cfg(test)]
 mod tests;
@@ -28,6 +29,7 @@ use libdebug_kernel::{KernelError, Latch, Pid, StdioPlan, Terminal, pipe};
 pub use error::{IoError, Output};
 pub(crate) use foreground::Foreground;
 pub use receive::Until;
+pub use select::{Seen, Watch};
 pub use wait::{Check as WaitCheck, ProcessState, Wait};
 
 use crate::mailbox::lock;

@@ -90,6 +90,15 @@ impl Inbox {
         self.buffer = Buffer::default();
     }
 
+    pub(super) fn has_bytes(&self) -> bool {
+        self.buffer.len() > 0
+    }
+
+    /// The descriptor, unless it has come to its end.
+    pub(super) fn open_file(&self) -> Option<Arc<File>> {
+        self.file.clone().filter(|_| !self.ended)
+    }
+
     /// Hands out the first `count` bytes, or all.
     pub(super) fn take(&mut self, count: usize) -> Vec<u8> {
         self.buffer.take(count)
@@ -134,7 +143,7 @@ impl Inbox {
     }
 
     /// A latch that is set when another thread puts something into the buffer.
-    fn news(&mut self) -> Result<Arc<Latch>, KernelError> {
+    pub(super) fn news(&mut self) -> Result<Arc<Latch>, KernelError> {
         let latch = Arc::new(Latch::new()?);
         self.sleepers.retain(|sleeper| sleeper.strong_count() > 0);
         self.sleepers.push(Arc::downgrade(&latch));
@@ -285,7 +294,7 @@ impl ProcessIo {
     pub(crate) fn sources(&self) -> Vec<Arc<File>> {
         let source = |inbox: &Mutex<Inbox>| {
             let inbox = lock(inbox);
-            inbox.file.clone().filter(|_| !inbox.ended && inbox.buffer.len() < READ_AHEAD)
+            inbox.open_file().filter(|_| inbox.buffer.len() < READ_AHEAD)
         };
         [&self.stdout, &self.stderr].into_iter().filter_map(source).collect()
     }

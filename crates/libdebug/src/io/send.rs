@@ -48,6 +48,21 @@ impl ProcessIo {
         Ok(size)
     }
 
+    /// Sends as much of `data` as there is room for, without waiting, and answers how much that was.
+    ///
+    /// # Errors
+    /// [`IoError::NoStdin`], [`IoError::BrokenStdin`].
+    pub fn try_send(&self, data: &[u8]) -> Result<usize, IoError> {
+        let mut sent = 0;
+        while sent < data.len() {
+            match self.send_piece(&data[sent..data.len().min(sent + PIECE)])? {
+                Sent::Bytes(count) => sent += count,
+                Sent::NoRoom => break,
+            }
+        }
+        Ok(sent)
+    }
+
     fn await_room(&self, wait: &Wait<'_>) -> Result<(), IoError> {
         let stdin = lock(&self.stdin).clone().ok_or(IoError::NoStdin)?;
         wait.sleep(&stdin, Interest::Write, &[&self.closed])

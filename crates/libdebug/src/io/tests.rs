@@ -256,6 +256,32 @@ fn a_closed_input_is_an_error_value() {
 }
 
 #[test]
+fn a_selection_tells_of_each_thing_there_is() {
+    let free = Free::run("echo out; echo err >&2; read go; exec >&- 2>&-; read end");
+    let (host, mut typed) = std::io::pipe().unwrap();
+    let watch = Watch { input: Some(host.as_fd()), stop: true, room: false };
+    let see = |watch: &Watch<'_>| free.io.select(watch, &free.wait(LONG)).unwrap();
+    assert!(see(&Watch { room: true, ..Watch::default() }).room);
+    assert_eq!(free.line(), "out");
+    assert_eq!(see(&watch), Seen { stderr: true, ..Seen::default() });
+    assert_eq!(free.io.recv_line(Stderr, 1, true, &free.wait(LONG)).unwrap(), b"err");
+    assert_eq!(free.io.select(&watch, &free.wait(Duration::ZERO)).unwrap(), Seen::default());
+    std::io::Write::write_all(&mut typed, b"x").unwrap();
+    assert_eq!(see(&watch), Seen { input: true, ..Seen::default() });
+    free.never.set();
+    assert_eq!(see(&watch), Seen { input: true, stopped: true, ..Seen::default() });
+    free.never.clear();
+    assert_eq!(free.io.try_send(b"\n").unwrap(), 1);
+    for stream in [Stdout, Stderr] {
+        free.io.select(&Watch::default(), &free.wait(LONG)).unwrap();
+        assert!(matches!(free.io.recv(stream, 1, &free.wait(LONG)), Err(IoError::Broken { .. })));
+    }
+    assert_eq!(free.io.select(&Watch::default(), &free.wait(Duration::ZERO)).unwrap(), Seen::default());
+    free.io.close();
+    assert!(matches!(free.io.select(&watch, &free.wait(LONG)), Err(IoError::NoOutput(Stdout))));
+}
+
+#[test]
 fn closing_ends_the_waits_of_other_threads() {
     let free = Free::run("read end");
     let together = Barrier::new(2);
