@@ -24,6 +24,11 @@ impl CpuSet {
         Self(words)
     }
 
+    /// Some CPU of the set that is not `cpu`.
+    pub fn other_than(&self, cpu: usize) -> Option<usize> {
+        (0..1024).find(|&other| other != cpu && self.contains(other))
+    }
+
     /// Whether `cpu` is in the set.
     pub fn contains(&self, cpu: usize) -> bool {
         self.0.get(cpu / 64).is_some_and(|word| word >> (cpu % 64) & 1 == 1)

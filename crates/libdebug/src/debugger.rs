@@ -110,7 +110,7 @@ impl Debugger {
         self.forbid_in_callback("run")?;
         self.kill_if_any()?;
         let (spec, io) = launch.prepare()?;
-        self.shared.user_cpu.store(libdebug_kernel::current_cpu(), Ordering::Relaxed);
+        self.shared.rally.user_is_here();
         *lock(&self.shared.io) = io.map(Arc::new);
         self.ask(|answer| Command::Launch(Box::new(spec), answer))?.map(drop)
     }
@@ -184,9 +184,7 @@ impl Debugger {
             tracer.execute(command);
             return Ok(());
         }
-        if self.shared.handovers.load(Ordering::Relaxed) == 0 {
-            self.shared.user_cpu.store(libdebug_kernel::current_cpu(), Ordering::Relaxed);
-        }
+        self.shared.rally.user_is_here();
         self.shared.interrupt.store(false, Ordering::Release);
         self.shared.stopped.clear();
         session.set_phase(Phase::Running);

@@ -36,6 +36,7 @@ mod mailbox;
 mod memory;
 mod placement;
 mod process;
+mod rally;
 mod registers;
 mod resume;
 mod session;

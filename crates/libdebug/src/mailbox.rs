@@ -4,6 +4,7 @@
 //! cheapest hand-over there is. While tracees run it sleeps in wait4, and the doorbell ends that.
 
 use std::collections::VecDeque;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, OnceLock, PoisonError};
 
 use libdebug_kernel::Doorbell;
@@ -30,6 +31,8 @@ enum Tracer {
 #[derive(Debug)]
 pub(crate) struct Mailbox<C> {
     inner: Mutex<Inner<C>>,
+    /// How many commands are in the queue.
+    waiting: AtomicUsize,
     wake: Condvar,
     doorbell: OnceLock<Doorbell>,
 }
@@ -43,7 +46,12 @@ struct Inner<C> {
 impl<C> Mailbox<C> {
     pub(crate) fn new() -> Self {
         let inner = Inner { queue: VecDeque::new(), tracer: Tracer::Busy };
-        Self { inner: Mutex::new(inner), wake: Condvar::new(), doorbell: OnceLock::new() }
+        Self {
+            inner: Mutex::new(inner),
+            waiting: AtomicUsize::new(0),
+            wake: Condvar::new(),
+            doorbell: OnceLock::new(),
+        }
     }
 
     /// The tracer thread's bell, told by the tracer thread before it first waits.
@@ -59,6 +67,7 @@ impl<C> Mailbox<C> {
             return Err(command);
         }
         inner.queue.push_back(command);
+        self.waiting.store(inner.queue.len(), Ordering::Release);
         let tracer = inner.tracer;
         drop(inner);
         self.rouse(tracer);
@@ -87,8 +96,19 @@ impl<C> Mailbox<C> {
     pub(crate) fn take_or_wait(&self) -> Option<C> {
         let mut inner = lock(&self.inner);
         let command = inner.queue.pop_front();
+        self.waiting.store(inner.queue.len(), Ordering::Release);
         inner.tracer = if command.is_some() { Tracer::Busy } else { Tracer::Waiting };
         command
+    }
+
+    /// The tracer has come back from its wait, and looks here before the next one: it need not be rung for.
+    pub(crate) fn awake(&self) {
+        lock(&self.inner).tracer = Tracer::Busy;
+    }
+
+    /// Whether there is a command; without the lock.
+    pub(crate) fn has_command(&self) -> bool {
+        self.waiting.load(Ordering::Acquire) > 0
     }
 
     /// The next command; blocks until there is one.
@@ -97,6 +117,7 @@ impl<C> Mailbox<C> {
         loop {
             if let Some(command) = inner.queue.pop_front() {
                 inner.tracer = Tracer::Busy;
+                self.waiting.store(inner.queue.len(), Ordering::Release);
                 return command;
             }
             inner.tracer = Tracer::Idle;

@@ -80,11 +80,12 @@ impl Placement {
     }
 
     fn pin(&mut self, tid: Tid) {
-        let cpu = self.shared.user_cpu.load(Ordering::Relaxed);
+        let cpu = self.shared.rally.user_cpu();
         let Ok(own) = affinity(tid) else { return };
         // The user's own choice stands: a CPU that the thread may not use is not forced on it.
         if own.contains(cpu) && own.count() > 1 && set_affinity(tid, &CpuSet::single(cpu)).is_ok() {
             self.moved.entry(tid).or_insert(own);
+            self.shared.rally.set_tracer_cpu(Some(cpu));
         }
     }
 
@@ -139,51 +140,30 @@ impl Placement {
         }
     }
 
-    /// A user's thread is told of the stop. When that happens often, it waits on the shared CPU too: see
-    /// [`Visit`].
-    pub(crate) fn handed_over(&self) {
-        if self.is_joined() {
-            self.shared.handovers.fetch_add(1, Ordering::Relaxed);
+    /// A user's thread is told of the stop. When that happens stop after stop, the user's thread needs a CPU of
+    /// its own to stay awake on.
+    pub(crate) fn handed_over(&mut self) {
+        if self.is_joined() && self.shared.rally.turn() {
+            self.leave_to_user(self.shared.rally.user_cpu());
         }
     }
 
-    /// A callback served the stop, without any user's thread.
-    pub(crate) fn kept(&self) {
-        self.shared.handovers.store(0, Ordering::Relaxed);
+    fn leave_to_user(&mut self, taken: usize) {
+        let Some(cpu) = self.moved.values().next().and_then(|own| own.other_than(taken)) else { return };
+        for &tid in self.moved.keys() {
+            let _ = set_affinity(tid, &CpuSet::single(cpu));
+        }
+        self.shared.rally.set_tracer_cpu(Some(cpu));
     }
 
     /// Gives everybody their sets back.
     pub(crate) fn part(&mut self) {
-        self.kept();
+        self.shared.rally.set_tracer_cpu(None);
         for (tid, own) in std::mem::take(&mut self.moved) {
             // A thread that is gone needs none.
             let _ = set_affinity(tid, &own);
         }
         self.armed_at = None;
         self.streak = 0;
-    }
-}
-
-/// A user's thread that waits on the CPU that tracer and tracee share, and is back on its own set when this is
-/// dropped: what it starts afterwards must not inherit ours.
-pub(crate) struct Visit(Option<CpuSet>);
-
-impl Visit {
-    /// Moves the calling thread, if stop after stop is being handed over to it.
-    pub(crate) fn begin(shared: &Shared) -> Self {
-        if shared.handovers.load(Ordering::Relaxed) < STREAK {
-            return Self(None);
-        }
-        let cpu = shared.user_cpu.load(Ordering::Relaxed);
-        let own = affinity(SELF).ok().filter(|own| own.contains(cpu) && own.count() > 1);
-        Self(own.filter(|_| set_affinity(SELF, &CpuSet::single(cpu)).is_ok()))
-    }
-}
-
-impl Drop for Visit {
-    fn drop(&mut self) {
-        if let Some(own) = &self.0 {
-            let _ = set_affinity(SELF, own);
-        }
     }
 }

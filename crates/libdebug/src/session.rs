@@ -4,7 +4,7 @@
 //! Everything here exists once: a handle that a user holds points to these cells.
 
 use std::collections::BTreeMap;
-use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU32, AtomicU64, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
 use libdebug_image::Image;
@@ -15,6 +15,7 @@ use crate::error::BoxError;
 use crate::host::Host;
 use crate::io::{Foreground, ProcessIo};
 use crate::mailbox::{Mailbox, lock};
+use crate::rally::Rally;
 use crate::registers::RegisterCache;
 use crate::tracer::Command;
 
@@ -46,10 +47,7 @@ pub(crate) struct Shared {
     pub(crate) foreground: Mutex<Option<Foreground>>,
     pub(crate) fast_memory: AtomicBool,
     pub(crate) share_cpu: AtomicBool,
-    /// The CPU on which a user last let the process go on.
-    pub(crate) user_cpu: AtomicUsize,
-    /// How many stops in a row a user was told of, while tracer and tracee shared a CPU; 0 while they do not.
-    pub(crate) handovers: AtomicU32,
+    pub(crate) rally: Rally,
     pub(crate) auto_interrupt: AtomicBool,
 }
 
@@ -79,8 +77,7 @@ impl Shared {
             foreground: Mutex::new(None),
             fast_memory: AtomicBool::new(true),
             share_cpu: AtomicBool::new(true),
-            user_cpu: AtomicUsize::new(libdebug_kernel::current_cpu()),
-            handovers: AtomicU32::new(0),
+            rally: Rally::new(),
             auto_interrupt: AtomicBool::new(false),
         })
     }

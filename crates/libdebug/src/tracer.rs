@@ -103,6 +103,7 @@ impl Tracer {
             let command = if self.is_running() {
                 self.shared.mailbox.take_or_wait()
             } else {
+                self.shared.rally.await_turn(|| self.shared.mailbox.has_command());
                 Some(self.shared.mailbox.take_or_sleep())
             };
             match command {
@@ -152,6 +153,7 @@ impl Tracer {
             if process.happenings.is_empty() && !self.shared.interrupt.load(Ordering::Acquire) {
                 return;
             }
+            self.shared.mailbox.awake();
             process.freeze(&self.bell);
         }
         self.attend();

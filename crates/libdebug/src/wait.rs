@@ -11,7 +11,6 @@ use crate::debugger::Debugger;
 use crate::error::{Error, Result};
 use crate::io::{IoError, ProcessIo, ProcessState, Wait};
 use crate::mailbox::{Responder, lock, reply};
-use crate::placement::Visit;
 use crate::session::{Phase, Session, Shared, read};
 use crate::tracer::{self, Command};
 
@@ -46,10 +45,9 @@ impl Debugger {
         let check: Option<&dyn Fn() -> Result<()>> =
             if self.shared().host.has_check() { Some(&check) } else { None };
         let until = deadline.map(|(until, _)| until);
-        if self.shared().stopped.is_set() {
+        if self.shared().rally.await_turn(|| self.shared().stopped.is_set()) {
             return Ok(());
         }
-        let _visit = Visit::begin(self.shared());
         while !self.shared().stopped.is_set() {
             match wait_ready(&[(self.shared().stopped.as_fd(), Interest::Read)], until, check)? {
                 Readiness::TimedOut => return Err(self.timeout(deadline)),
