@@ -15,9 +15,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import build
 import report
 from rows import BY_KEY, ROWS, Row
+
+import build
 
 HERE = build.HERE
 DRIVER = HERE / "drivers" / "python_driver.py"
@@ -172,7 +173,7 @@ def chosen(wanted: str) -> list[Row]:
     """Return the rows that were asked for."""
     names = [name for name in wanted.split(",") if name]
     rows = [
-        row for row in ROWS if not names or any(row.key in (n,) or row.key.startswith(f"{n}-") for n in names)
+        row for row in ROWS if not names or any(row.key == n or row.key.startswith(f"{n}-") for n in names)
     ]
     if not rows:
         raise SystemExit(f"no such row; there are {', '.join(BY_KEY)}")

@@ -183,7 +183,7 @@ def register_reads(name: str, n: int) -> Meter:
     thread = d.threads[0]
     read = compile(f"for _ in range(n): thread.regs.{name}", "read", "exec")
     with measured(meter):
-        exec(read, {"n": n, "thread": thread})  # noqa: S102
+        exec(read, {"n": n, "thread": thread})
     ended(d)
     return meter
 
