@@ -12,14 +12,18 @@ use crate::tracer::{Tracer, note_interrupted};
 impl Tracer {
     /// A step of any kind, all other threads stopped; handlers of what happened on the way run at its end.
     pub(crate) fn step(&self, tid: Tid, step: impl FnOnce(&mut Process, &Bell) -> Result<()>) {
-        self.go(|process, bell| {
-            let stepped = step(process, bell);
-            process.end_step(tid);
-            stepped
-        });
-        self.handle_happenings();
         if let Some(process) = self.process.borrow_mut().as_mut() {
-            self.publish(process);
+            let stepped = step(process, &self.bell);
+            process.end_step(tid);
+            self.note_outcome(process, stepped);
+        }
+        // What other threads did is handled after the callback that this step is a part of.
+        if !self.in_callback() {
+            self.handle_happenings();
+        }
+        match self.process.borrow_mut().as_mut() {
+            Some(process) => self.publish(process),
+            None => self.shared.stopped.set(),
         }
     }
 
@@ -32,7 +36,7 @@ impl Tracer {
         match call {
             Ok(Some(behind)) => self.run_to(tid, behind),
             Ok(None) => self.step(tid, |process, bell| process.step(tid, bell).map(drop)),
-            Err(error) => self.go(|_, _| Err(error)),
+            Err(error) => drop(self.go(|_, _| Err(error))),
         }
     }
 
@@ -40,14 +44,18 @@ impl Tracer {
     /// inner frames do not count; or until something else stops the process.
     fn run_to(&self, tid: Tid, address: u64) {
         let stack = self.stack_pointer(tid);
-        self.go(|process, bell| process.begin_run_to(address, bell));
+        if !self.go(|process, bell| process.begin_run_to(address, bell)) {
+            return;
+        }
         loop {
             self.wait_for_happenings(tid);
             let arrived = self.take_arrival(tid, stack);
             let stop = self.handle_happenings() || self.shared.interrupt.load(Ordering::Acquire);
             let mut process = self.process.borrow_mut();
             let Some(process) = process.as_mut() else { break };
-            if arrived || stop || !process.threads.contains_key(&tid) {
+            self.note_stop_wanted(stop);
+            let over = arrived || stop || !process.threads.contains_key(&tid);
+            if over || self.thaw_failed(process) {
                 process.remove_site(address, &Owner::Tracer);
                 if arrived {
                     process.end_step(tid);
@@ -56,10 +64,15 @@ impl Tracer {
                 self.publish(process);
                 break;
             }
-            if let Err(error) = process.thaw(&self.bell) {
-                self.shared.fail(Box::new(error));
-            }
         }
+    }
+
+    /// Deaths are no failure: they come to the next wait.
+    pub(crate) fn thaw_failed(&self, process: &mut Process) -> bool {
+        let thawed = process.thaw(&self.bell);
+        let failed = thawed.as_ref().is_err_and(|error| !error.is_death());
+        self.note_outcome(process, thawed);
+        failed
     }
 
     fn wait_for_happenings(&self, tid: Tid) {

@@ -11,7 +11,7 @@ use crate::builder::{Builder, Launch};
 use crate::error::{Error, Result};
 use crate::host::{Host, RustHost};
 use crate::io::ProcessIo;
-use crate::mailbox::{lock, reply};
+use crate::mailbox::{Responder, lock, reply};
 use crate::session::{Phase, Session, Shared, read};
 use crate::symbols::FileScope;
 use crate::thread::Thread;
@@ -112,7 +112,29 @@ impl Debugger {
         let (spec, io) = launch.prepare()?;
         self.shared.rally.user_is_here();
         *lock(&self.shared.io) = io.map(Arc::new);
-        self.ask(|answer| Command::Launch(Box::new(spec), answer))?.map(drop)
+        self.begin(|answer| Command::Launch(Box::new(spec), answer))
+    }
+
+    /// Posts a command that makes a session, and waits for it as for a stop: a library's initializer can run for
+    /// ever before the entry point.
+    fn begin(&self, command: impl FnOnce(Responder<Result<Arc<Session>>>) -> Command) -> Result<()> {
+        self.shared.interrupt.store(false, Ordering::Release);
+        self.shared.stopped.clear();
+        let (responder, answer) = reply();
+        if self.shared.mailbox.post(command(responder)).is_err() {
+            self.shared.stopped.set();
+            return Err(Error::Terminated);
+        }
+        let waited = self.await_stop(None);
+        if waited.is_err() {
+            self.shared.interrupt.store(true, Ordering::Release);
+            self.shared.mailbox.ring();
+        }
+        let begun = answer.wait().ok_or(Error::Terminated)?;
+        if let (Err(_), Ok(_)) = (&waited, &begun) {
+            self.ask(Command::Kill)??;
+        }
+        waited.and(begun.map(drop))
     }
 
     /// Attaches to a live process: all its threads are stopped then. A process that is being debugged is
@@ -124,7 +146,7 @@ impl Debugger {
         self.forbid_in_callback("attach")?;
         self.kill_if_any()?;
         *lock(&self.shared.io) = None;
-        self.ask(|answer| Command::Attach { pid, kill_on_exit, answer })?.map(drop)
+        self.begin(|answer| Command::Attach { pid, kill_on_exit, answer })
     }
 
     /// Lets the process go: it runs on, as it was, without breakpoints.

@@ -245,7 +245,7 @@ impl Process {
     }
 
     /// A forked child has a copy of our traps: it gets the program's bytes back, and runs free.
-    fn release_child(&mut self, child: Tid) {
+    pub(crate) fn release_child(&mut self, child: Tid) {
         if let Ok(memory) = ProcessMemory::open(Pid(child.0)) {
             for (&address, &original) in read(&self.session.traps).iter() {
                 memory.write(address, &[original]);
@@ -339,6 +339,15 @@ impl Process {
             None => registers.show_pc(raw, None),
         }
         Ok(registers.pc().unwrap_or(raw))
+    }
+
+    /// Loads all registers of a stopped thread.
+    pub(crate) fn load_all(&mut self, tid: Tid) -> Result<()> {
+        self.load_general(tid)?;
+        match self.threads.get(&tid) {
+            Some(thread) => lock(&thread.cell.registers).load_extended(self.ptrace, tid),
+            None => Ok(()),
+        }
     }
 
     /// Loads the general registers of a stopped thread as users see them.

@@ -54,12 +54,20 @@ impl Process {
         let pid = spawned.map_err(|error| spawn_error(&spec, error))?.pid;
         // The program has its own copies of the descriptors: ours would keep its streams from ending.
         *lock(&shared.foreground) = spec.ends.started(pid);
-        let mut process = Self::around(shared, pid, options)?;
         placement.started(pid.leader());
+        let mut process = match Self::around(shared, pid, options) {
+            Ok(process) => process,
+            Err(error) => {
+                end_stray(ptrace, pid);
+                return Err(error);
+            }
+        };
         process.placement = placement;
         process.adopt(pid.leader(), Run::Stopped);
-        if spec.to_entry_point {
-            process.run_to_entry_point(bell)?;
+        let started = if spec.to_entry_point { process.run_to_entry_point(bell) } else { Ok(()) };
+        if let Err(error) = started {
+            process.kill(bell)?;
+            return Err(error);
         }
         process.note_started();
         Ok(process)
@@ -89,7 +97,7 @@ impl Process {
         }
         self.insert_site(entry, Owner::Tracer)?;
         self.thaw(bell)?;
-        while self.happenings.is_empty() {
+        while self.happenings.is_empty() && !self.shared.interrupt.load(Ordering::Acquire) {
             self.wait_once(bell);
         }
         self.freeze(bell);
@@ -103,7 +111,11 @@ impl Process {
     pub(crate) fn attach(shared: &Arc<Shared>, pid: Pid, kill_on_exit: bool, bell: &Bell) -> Result<Self> {
         let options = Options::DEBUGGER.exit_kill(kill_on_exit);
         let ptrace = Ptrace::for_this_thread();
-        let tids = seize_all(ptrace, pid, options)?;
+        let mut tids = BTreeSet::new();
+        if let Err(error) = seize_all(ptrace, pid, options, &mut tids) {
+            release_all(ptrace, tids);
+            return Err(error);
+        }
         let mut process = Self::around(shared, pid, options)?;
         if !tids.contains(&pid.leader()) {
             process.adopt_zombie(pid.leader());
@@ -122,6 +134,7 @@ impl Process {
         for tid in self.stopped_tids() {
             self.leave_stub(tid, bell)?;
         }
+        self.release_guests();
         self.remove_all_sites();
         self.clear_hardware();
         self.placement.part();
@@ -134,6 +147,11 @@ impl Process {
         self.session.detached.store(true, Ordering::Release);
         self.close();
         Ok(())
+    }
+
+    /// Whoever runs in the program's memory and has not executed another program is let go too.
+    fn release_guests(&mut self) {
+        release_all(self.ptrace, std::mem::take(&mut self.guests));
     }
 
     /// A thread in the middle of a stub executes the rest of it.
@@ -164,7 +182,11 @@ impl Process {
     pub(crate) fn kill(&mut self, bell: &Bell) -> Result<()> {
         for tid in self.stopped_tids() {
             // What the registers were stays readable; a thread that is gone already has none.
-            let _ = self.load_general(tid);
+            let _ = self.load_all(tid);
+        }
+        for &guest in &self.guests {
+            // Its program ends here, and with it whoever runs in its memory.
+            let _ = signal_process(Pid(guest.0), Signal::KILL);
         }
         if !self.threads.is_empty() {
             match signal_process(self.pid(), Signal::KILL) {
@@ -180,9 +202,12 @@ impl Process {
     /// SIGKILL ends every ptrace-stop but the exit event, which reports once more.
     fn await_end(&mut self, bell: &Bell) {
         self.threads.values_mut().for_each(|thread| thread.run = Run::Exiting);
-        while !self.threads.is_empty() {
+        while !self.threads.is_empty() || !self.guests.is_empty() {
             match self.ptrace.wait(bell) {
-                Ok(Wait::Tracee(tid, Event::Died(death))) => self.bury(tid, Some(death)),
+                Ok(Wait::Tracee(tid, Event::Died(death))) => {
+                    self.guests.remove(&tid);
+                    self.bury(tid, Some(death));
+                }
                 Ok(Wait::Tracee(tid, Event::Stopped(Stop::Exit))) => {
                     let _ = self.ptrace.cont(tid, None);
                 }
@@ -230,8 +255,8 @@ enum Seized {
 
 /// Seizes every thread of `pid`, again and again until a look at the list brings nothing new: a thread that is
 /// not seized yet may be creating others.
-fn seize_all(ptrace: Ptrace, pid: Pid, options: Options) -> Result<BTreeSet<Tid>> {
-    let (mut seen, mut seized) = (BTreeSet::new(), BTreeSet::new());
+fn seize_all(ptrace: Ptrace, pid: Pid, options: Options, seized: &mut BTreeSet<Tid>) -> Result<()> {
+    let mut seen = BTreeSet::new();
     loop {
         let tasks = proc::tasks(pid).map_err(|_| Error::NoSuchProcess(pid))?;
         let new: Vec<_> = tasks.into_iter().filter(|&tid| seen.insert(tid)).collect();
@@ -244,7 +269,30 @@ fn seize_all(ptrace: Ptrace, pid: Pid, options: Options) -> Result<BTreeSet<Tid>
             }
         }
     }
-    if seized.is_empty() { Err(Error::NoSuchProcess(pid)) } else { Ok(seized) }
+    if seized.is_empty() { Err(Error::NoSuchProcess(pid)) } else { Ok(()) }
+}
+
+/// Lets go of running tracees: only a stopped one can be detached.
+fn release_all(ptrace: Ptrace, tids: impl IntoIterator<Item = Tid>) {
+    for tid in tids {
+        if ptrace.interrupt(tid).is_ok()
+            && let Ok(Wait::Tracee(_, Event::Stopped(stop))) = ptrace.wait_for(tid)
+        {
+            let signal = match stop {
+                Stop::Signal(signal) => Some(signal),
+                _ => None,
+            };
+            let _ = ptrace.detach(tid, signal);
+        }
+    }
+}
+
+/// Ends a process that was started and cannot be debugged.
+fn end_stray(ptrace: Ptrace, pid: Pid) {
+    let _ = signal_process(pid, Signal::KILL);
+    while let Ok(Wait::Tracee(tid, Event::Stopped(_))) = ptrace.wait_for(pid.leader()) {
+        let _ = ptrace.cont(tid, None);
+    }
 }
 
 fn seize_one(ptrace: Ptrace, pid: Pid, tid: Tid, options: Options) -> Result<Seized> {

@@ -76,9 +76,9 @@ impl<C> Mailbox<C> {
 
     /// Makes the tracer look at what was changed for it elsewhere.
     pub(crate) fn ring(&self) {
-        let tracer = lock(&self.inner).tracer;
-        if tracer == Tracer::Waiting {
-            self.rouse(tracer);
+        // A busy tracer may be in the middle of a step, and wait for the end of that.
+        if matches!(lock(&self.inner).tracer, Tracer::Waiting | Tracer::Busy) {
+            self.rouse(Tracer::Waiting);
         }
     }
 

@@ -156,6 +156,10 @@ impl Process {
         thread.cell.set_death(death);
         thread.cell.zombie.store(false, Ordering::Release);
         if self.threads.is_empty() {
+            // Children whose creation nobody lived to report.
+            for child in std::mem::take(&mut self.newborns) {
+                self.release_child(child);
+            }
             self.session.set_phase(Phase::Dead);
             self.happenings.push_back(Happening::Ended);
         }
@@ -176,6 +180,21 @@ impl Process {
             stop.signal = shown;
             stop.deliver = deliver;
         }
+    }
+
+    /// A request has found a thread gone, as SIGKILL makes all of them at once: waits until they have died.
+    pub(crate) fn await_deaths(&mut self, bell: &Bell) {
+        while let Ok(Some((tid, event))) = self.ptrace.poll() {
+            self.on_event(tid, event, bell);
+        }
+        for tid in self.stopped_tids() {
+            if self.ptrace.event_message(tid).is_err()
+                && let Some(thread) = self.threads.get_mut(&tid)
+            {
+                thread.run = Run::Running;
+            }
+        }
+        self.freeze(bell);
     }
 
     /// Stops every thread and waits until they all are: whatever else they report meanwhile is kept.

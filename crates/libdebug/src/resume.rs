@@ -40,7 +40,7 @@ fn plan(facts: Facts) -> Plan {
 
 impl Process {
     /// Lets every stopped thread go on. Those that have to execute an instruction in place do so first, while
-    /// all others are still stopped.
+    /// all others are still stopped; when that sets something off, everything stays stopped for its handler.
     pub(crate) fn thaw(&mut self, bell: &Bell) -> Result<()> {
         let mut planned = Vec::new();
         for tid in self.stopped_tids() {
@@ -49,6 +49,9 @@ impl Process {
                 self.step_in_place(tid, bell)?;
             }
             planned.push((tid, plan, stub));
+        }
+        if !self.happenings.is_empty() {
+            return Ok(());
         }
         self.frozen = false;
         self.session.set_phase(Phase::Running);
@@ -63,7 +66,8 @@ impl Process {
         let (plan, stub) = self.plan_thread(tid)?;
         if plan == Plan::InPlace {
             self.freeze(bell);
-            return self.thaw(bell);
+            // What others have come to meanwhile is handled before anybody goes on.
+            return if self.happenings.is_empty() { self.thaw(bell) } else { Ok(()) };
         }
         self.resume_planned(tid, plan, stub)
     }

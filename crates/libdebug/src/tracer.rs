@@ -1,6 +1,8 @@
 //! The tracer thread: the closed set of commands, and the loop that serves them and the kernel's events.
 
+use std::any::Any;
 use std::cell::{Cell, RefCell};
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::rc::Rc;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -68,6 +70,8 @@ pub(crate) struct Tracer {
     kill_on_exit: Cell<bool>,
     /// How many callbacks are being run, one inside the other's steps.
     callbacks: Cell<u32>,
+    /// Something that wants the process to stay stopped was handled in the middle of a callback.
+    stop_wanted: Cell<bool>,
 }
 
 thread_local! {
@@ -84,6 +88,7 @@ pub(crate) fn current(shared: &Arc<Shared>) -> Option<Rc<Tracer>> {
 pub(crate) fn run(shared: &Arc<Shared>) {
     let (bell, doorbell) = Bell::for_this_thread();
     shared.mailbox.connect(doorbell);
+    let _last_words = LastWords(shared);
     let tracer = Rc::new(Tracer {
         shared: Arc::clone(shared),
         bell,
@@ -91,10 +96,33 @@ pub(crate) fn run(shared: &Arc<Shared>) {
         next_id: Cell::new(0),
         kill_on_exit: Cell::new(true),
         callbacks: Cell::new(0),
+        stop_wanted: Cell::new(false),
     });
     CURRENT.set(Some(Rc::clone(&tracer)));
+    let _farewell = Farewell(Arc::clone(shared));
     tracer.serve();
-    CURRENT.set(None);
+}
+
+/// Whatever ends the tracer thread, nobody is left waiting for it.
+struct Farewell(Arc<Shared>);
+
+impl Drop for Farewell {
+    fn drop(&mut self) {
+        CURRENT.set(None);
+        self.0.set_session(None);
+        self.0.mailbox.close();
+        self.0.stopped.set();
+    }
+}
+
+/// However the tracer thread ends, nobody is left waiting for it.
+struct LastWords<'a>(&'a Shared);
+
+impl Drop for LastWords<'_> {
+    fn drop(&mut self) {
+        self.0.mailbox.close();
+        self.0.stopped.set();
+    }
 }
 
 impl Tracer {
@@ -120,17 +148,10 @@ impl Tracer {
     fn end(&self) {
         let mut process = self.process.borrow_mut();
         if let Some(process) = process.as_mut() {
-            if self.kill_on_exit.get() {
-                let _ = process.kill(&self.bell);
-            } else {
-                process.remove_all_sites();
-                process.close();
-            }
+            let ended = if self.kill_on_exit.get() { Process::kill } else { Process::detach };
+            let _ = ended(process, &self.bell);
         }
         *process = None;
-        self.shared.set_session(None);
-        self.shared.mailbox.close();
-        self.shared.stopped.set();
     }
 
     fn is_running(&self) -> bool {
@@ -162,15 +183,34 @@ impl Tracer {
     /// Everything is stopped: runs the handlers of what happened, and then lets the process go on or tells the
     /// user that it has stopped.
     fn attend(&self) {
-        let stop = self.handle_happenings();
-        let mut process = self.process.borrow_mut();
-        let Some(process) = process.as_mut() else { return };
-        if stop || self.shared.interrupt.load(Ordering::Acquire) {
-            note_interrupted(process);
-            process.publish();
-        } else if let Err(error) = process.thaw(&self.bell) {
-            self.shared.fail(Box::new(error));
-            process.publish();
+        loop {
+            let stop = self.handle_happenings();
+            let mut process = self.process.borrow_mut();
+            let Some(process) = process.as_mut() else { return };
+            if stop || self.shared.interrupt.load(Ordering::Acquire) {
+                note_interrupted(process);
+                return process.publish();
+            }
+            if self.thaw_failed(process) {
+                return process.publish();
+            }
+            // An instruction that was executed on the way may have set something off.
+            match (process.happenings.is_empty(), process.frozen) {
+                (true, false) => return,
+                (true, true) => return process.publish(),
+                (false, _) => {}
+            }
+        }
+    }
+
+    pub(crate) fn in_callback(&self) -> bool {
+        self.callbacks.get() > 0
+    }
+
+    /// What should stop the process in the middle of a callback does so at the callback's end.
+    pub(crate) fn note_stop_wanted(&self, stop: bool) {
+        if stop && self.in_callback() {
+            self.stop_wanted.set(true);
         }
     }
 
@@ -183,6 +223,7 @@ impl Tracer {
                 Happening::Hit(tid, cell) => self.handle_hit(tid, &cell),
                 Happening::Arrived(_) | Happening::Ended => true,
             };
+            stop |= !self.in_callback() && self.stop_wanted.take();
         }
         stop
     }
@@ -205,7 +246,9 @@ impl Tracer {
                 let thread = Thread::new(debugger.clone(), thread, self.session());
                 let breakpoint = Breakpoint { cell: Arc::clone(cell), debugger };
                 self.callbacks.set(self.callbacks.get() + 1);
-                let result = callback(&thread, &breakpoint);
+                // What unwinds here would end the tracer thread, and the process with it.
+                let result = catch_unwind(AssertUnwindSafe(|| callback(&thread, &breakpoint)));
+                let result = result.unwrap_or_else(|panic| Err(panic_message(&*panic).into()));
                 self.callbacks.set(self.callbacks.get() - 1);
                 self.callback_ended(tid, result)
             }
@@ -239,7 +282,7 @@ impl Tracer {
             Command::Attach { pid, kill_on_exit, answer } => answer.send(self.attach(pid, kill_on_exit)),
             Command::Detach(answer) => answer.send(self.finish(|process, bell| process.detach(bell))),
             Command::Kill(answer) => answer.send(self.finish(|process, bell| process.kill(bell))),
-            Command::Cont => self.go(|process, bell| process.thaw(bell)),
+            Command::Cont => self.cont(),
             Command::Step(tid) => self.step(tid, |process, bell| process.step(tid, bell).map(drop)),
             Command::StepUntil { tid, address, limit } => {
                 self.step(tid, |process, bell| process.step_until(tid, address, limit, bell));
@@ -266,12 +309,19 @@ impl Tracer {
 
     fn launch(&self, spec: LaunchSpec) -> Result<Arc<Session>> {
         self.kill_on_exit.set(spec.kill_on_exit);
-        self.begin(Process::launch(&self.shared, spec, &self.bell)?)
+        self.begun(Process::launch(&self.shared, spec, &self.bell))
     }
 
     fn attach(&self, pid: Pid, kill_on_exit: bool) -> Result<Arc<Session>> {
         self.kill_on_exit.set(kill_on_exit);
-        self.begin(Process::attach(&self.shared, pid, kill_on_exit, &self.bell)?)
+        self.begun(Process::attach(&self.shared, pid, kill_on_exit, &self.bell))
+    }
+
+    /// A new session, or none: in either case whoever waits for the outcome can stop waiting.
+    fn begun(&self, process: Result<Process>) -> Result<Arc<Session>> {
+        let begun = process.and_then(|process| self.begin(process));
+        self.shared.stopped.set();
+        begun
     }
 
     fn begin(&self, mut process: Process) -> Result<Arc<Session>> {
@@ -292,13 +342,37 @@ impl Tracer {
         ended
     }
 
-    pub(crate) fn go(&self, go: impl FnOnce(&mut Process, &Bell) -> Result<()>) {
+    fn cont(&self) {
+        self.go(|process, bell| process.thaw(bell));
+        let set_off = self.process.borrow().as_ref().is_some_and(|process| !process.happenings.is_empty());
+        if set_off {
+            self.attend();
+        }
+    }
+
+    /// Answers whether the process is on its way; if not, its users are told that it is not.
+    pub(crate) fn go(&self, go: impl FnOnce(&mut Process, &Bell) -> Result<()>) -> bool {
         let mut process = self.process.borrow_mut();
-        let Some(process) = process.as_mut() else { return self.shared.stopped.set() };
-        if let Err(error) = go(process, &self.bell) {
-            self.shared.fail(Box::new(error));
+        let Some(process) = process.as_mut() else {
+            self.shared.stopped.set();
+            return false;
+        };
+        let gone = go(process, &self.bell);
+        let went = self.note_outcome(process, gone);
+        if !went {
             self.publish(process);
         }
+        went
+    }
+
+    /// Answers whether it went well. A thread that was killed in its stop is no failure: its death is awaited.
+    pub(crate) fn note_outcome(&self, process: &mut Process, outcome: Result<()>) -> bool {
+        match outcome {
+            Ok(()) => return true,
+            Err(error) if error.is_death() => process.await_deaths(&self.bell),
+            Err(error) => self.shared.fail(Box::new(error)),
+        }
+        false
     }
 
     /// Runs `act` on the process with all threads stopped, and lets them go on if they were running.
@@ -360,6 +434,12 @@ impl Tracer {
             Ok(())
         });
     }
+}
+
+fn panic_message(panic: &(dyn Any + Send)) -> String {
+    let text = panic.downcast_ref::<&str>().copied();
+    let text = text.or_else(|| panic.downcast_ref::<String>().map(String::as_str));
+    format!("the callback panicked: {}", text.unwrap_or("with a value that is no text"))
 }
 
 /// The threads that stopped for no reason of their own.

@@ -51,6 +51,9 @@ impl Debugger {
         while !self.shared().stopped.is_set() {
             match wait_ready(&[(self.shared().stopped.as_fd(), Interest::Read)], until, check)? {
                 Readiness::TimedOut => return Err(self.timeout(deadline)),
+                Readiness::Ready(_) if !self.shared().stopped.is_set() => {
+                    self.shared().stopped.absorb_late_set();
+                }
                 Readiness::Ready(_) | Readiness::Interrupted => {}
             }
         }
