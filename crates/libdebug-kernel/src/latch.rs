@@ -51,6 +51,16 @@ impl Latch {
             let _ = (&self.file).read(&mut [0; 8]);
         }
     }
+
+    /// For a wait that found it readable but not set: whoever saw the flag of [`Latch::set`] cleared it before
+    /// the descriptor was written to. Without this, every further wait would end at once.
+    pub fn absorb_late_set(&self) {
+        let _ = (&self.file).read(&mut [0; 8]);
+        if self.is_set() {
+            // Set once more meanwhile, and it was that which was read.
+            let _ = (&self.file).write(&1_u64.to_ne_bytes());
+        }
+    }
 }
 
 impl AsFd for Latch {
@@ -155,6 +165,21 @@ mod tests {
         assert_eq!(look(), Readiness::Ready(1));
         latch.clear();
         assert_eq!(look(), Readiness::TimedOut);
+    }
+
+    #[test]
+    fn a_set_that_was_cleared_before_it_was_complete_wakes_nobody_for_ever() {
+        let latch = Latch::new().unwrap();
+        let past = Some(Instant::now());
+        let look = || wait_ready::<KernelError>(&[(latch.as_fd(), Interest::Read)], past, None).unwrap();
+        // What is left when `clear` runs between the two halves of `set`.
+        (&latch.file).write_all(&1_u64.to_ne_bytes()).unwrap();
+        assert_eq!((latch.is_set(), look()), (false, Readiness::Ready(1)));
+        latch.absorb_late_set();
+        assert_eq!(look(), Readiness::TimedOut);
+        latch.set();
+        latch.absorb_late_set();
+        assert_eq!((latch.is_set(), look()), (true, Readiness::Ready(1)));
     }
 
     #[test]

@@ -4,7 +4,7 @@ use std::fs::File;
 use std::os::fd::AsFd;
 use std::time::Instant;
 
-use libdebug_kernel::{Interest, Latch, wait_ready};
+use libdebug_kernel::{Interest, Latch, Readiness, wait_ready};
 
 use super::IoError;
 use crate::error::BoxError;
@@ -67,6 +67,10 @@ impl Wait<'_> {
         }
         let check = || self.check();
         let check: Option<&dyn Fn() -> Result<(), IoError>> = self.check.map(|_| &check as _);
-        wait_ready(&awaited, self.deadline, check).map(drop)
+        let woken = wait_ready(&awaited, self.deadline, check)?;
+        if matches!(woken, Readiness::Ready(_)) && !self.stopped.is_set() {
+            self.stopped.absorb_late_set();
+        }
+        Ok(())
     }
 }
