@@ -109,12 +109,13 @@ impl Breakpoint {
     fn hit_on(&self, thread_context: &Bound<'_, PyAny>) -> PyResult<bool> {
         let py = thread_context.py();
         let tid = thread_context.getattr(intern!(py, "thread_id"))?.extract()?;
-        let Some(core) = self.table.core(py, tid) else {
+        let debugger = self.handle.debugger();
+        let Some(core) = self.table.core_of(py, tid, debugger)? else {
             self.settle(py)?;
             return Ok(false);
         };
         let thread = core.get().handle();
-        let hit = if self.handle.debugger().is_settled() {
+        let hit = if debugger.is_settled() {
             self.handle.hit_on(thread)
         } else {
             py.detach(|| self.handle.hit_on(thread))

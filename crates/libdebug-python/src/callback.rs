@@ -7,7 +7,7 @@ use std::collections::HashMap;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
-use libdebug::{Action, BreakpointId, CallbackResult, Thread};
+use libdebug::{Action, BreakpointId, CallbackResult, Debugger, Thread};
 use pyo3::prelude::*;
 use pyo3::types::PyList;
 use pyo3::{PyTraverseError, PyVisit, intern};
@@ -120,7 +120,9 @@ impl Table {
     /// The users' list of threads, brought up to date with the engine's.
     pub(crate) fn threads(&self, py: Python<'_>, current: &[Thread]) -> PyResult<Py<PyList>> {
         for thread in current {
-            self.thread(py, thread)?;
+            if self.known(py, thread).is_none() {
+                self.add_thread(py, thread)?;
+            }
         }
         let list = self.with(|objects| objects.list.as_ref().map(|list| list.clone_ref(py)));
         match list {
@@ -137,9 +139,17 @@ impl Table {
         self.with(|objects| objects.threads.len())
     }
 
-    /// The engine's handle of a thread that users have an object of.
-    pub(crate) fn core(&self, py: Python<'_>, tid: i32) -> Option<Py<ThreadCore>> {
-        self.find(py, tid).map(|known| known.core)
+    /// The engine's handle of a thread; users may have no object of it yet.
+    pub(crate) fn core_of(
+        &self,
+        py: Python<'_>,
+        tid: i32,
+        debugger: &Debugger,
+    ) -> PyResult<Option<Py<ThreadCore>>> {
+        if self.thread_count() != debugger.thread_count() && !debugger.is_detached() {
+            self.threads(py, &debugger.threads())?;
+        }
+        Ok(self.find(py, tid).map(|known| known.core))
     }
 
     fn find(&self, py: Python<'_>, tid: i32) -> Option<Known> {
@@ -149,17 +159,14 @@ impl Table {
         })
     }
 
-    /// The object that users have of a thread, made if need be.
-    fn thread(&self, py: Python<'_>, thread: &Thread) -> PyResult<Py<PyAny>> {
-        let tid = thread.tid().0;
+    /// The object that users have of a thread.
+    fn known(&self, py: Python<'_>, thread: &Thread) -> Option<Py<PyAny>> {
         // The kernel numbers threads anew from time to time: the same tid can be another thread.
-        match self.find(py, tid).filter(|known| known.core.get().handle() == thread) {
-            Some(known) => Ok(known.object),
-            None => self.add_thread(py, thread),
-        }
+        let known = |known: &Known| known.core.get().handle() == thread;
+        self.find(py, thread.tid().0).filter(known).map(|known| known.object)
     }
 
-    fn add_thread(&self, py: Python<'_>, thread: &Thread) -> PyResult<Py<PyAny>> {
+    fn add_thread(&self, py: Python<'_>, thread: &Thread) -> PyResult<()> {
         let core = Py::new(py, ThreadCore::new(py, thread.clone())?)?;
         let make = self.with(|objects| objects.make_thread.as_ref().map(|make| make.clone_ref(py)));
         let object = match make {
@@ -172,8 +179,16 @@ impl Table {
             objects.by_tid.insert(thread.tid().0, objects.threads.len());
             objects.threads.push(known);
         });
-        list.bind(py).append(object.clone_ref(py))?;
-        Ok(object)
+        list.bind(py).append(object)
+    }
+
+    /// The object for a callback. All threads that are new get theirs, so that the list keeps their order.
+    fn shown(&self, py: Python<'_>, thread: &Thread) -> PyResult<Py<PyAny>> {
+        if let Some(object) = self.known(py, thread) {
+            return Ok(object);
+        }
+        self.threads(py, &thread.debugger().threads())?;
+        Ok(self.known(py, thread).unwrap_or_else(|| py.None()))
     }
 
     fn call(&self, py: Python<'_>, thread: &Thread, hit: &libdebug::Breakpoint) -> PyResult<()> {
@@ -181,7 +196,7 @@ impl Table {
             self.with(|objects| objects.breakpoints.get(&hit.id()).map(|object| object.clone_ref(py)));
         let Some(breakpoint) = breakpoint else { return Ok(()) };
         let Some(callback) = breakpoint.get().python_callback(py) else { return Ok(()) };
-        let arguments = (self.thread(py, thread)?, breakpoint);
+        let arguments = (self.shown(py, thread)?, breakpoint);
         self.calls.fetch_add(1, Ordering::AcqRel);
         let result = callback.call1(py, arguments);
         self.calls.fetch_sub(1, Ordering::AcqRel);

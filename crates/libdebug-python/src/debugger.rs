@@ -94,6 +94,8 @@ impl DebuggerCore {
     fn terminate(&self, py: Python<'_>) -> PyResult<()> {
         py.detach(|| self.engine.terminate());
         self.calm_down(py)?;
+        // So that the objects, which refer to each other, go with their last user and not with the collector.
+        self.table.clear();
         if self.engine.in_callback() { Ok(()) } else { self.host.join(py) }
     }
 

@@ -41,12 +41,17 @@ class Debugger(MainThread, Events):
         kill_on_exit: bool,
     ) -> None:
         """Take the arguments of the function `libdebug.debugger`, which describes them."""
-        self._program = Program(argv, path, env, lambda: self._core.debugging)
+        from weakref import ref
+
+        core = DebuggerCore(self._make_thread)
+        # The lists of arguments and variables ask this, and may be kept for longer than the debugger.
+        alive = ref(core)
+        self._program = Program(argv, path, env, lambda: (it := alive()) is not None and it.debugging)
         self._aslr = aslr
         self._at_entry_point = at_entry_point
         self._kill_on_exit = kill_on_exit
         self._limit: TimeLimit | None = None
-        super().__init__(DebuggerCore(self._make_thread))
+        super().__init__(core)
         self._core.set_auto_interrupt(auto_interrupt)
         self._core.fast_memory = fast_memory
         hold(self._core)
