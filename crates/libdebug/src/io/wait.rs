@@ -62,7 +62,9 @@ impl Wait<'_> {
         let mut awaited = vec![(file.as_fd(), interest)];
         awaited.extend(latches.iter().map(|latch| (latch.as_fd(), Interest::Read)));
         // What the latch of a dead process says is known, and would end every wait for its descendants' output.
-        if !(self.stopped.is_set() && (self.state)() == ProcessState::Dead) {
+        let dead = self.stopped.is_set() && (self.state)() == ProcessState::Dead;
+        let stop_bit = 1 << awaited.len();
+        if !dead {
             awaited.push((self.stopped.as_fd(), Interest::Read));
         }
         let check = || self.check();
