@@ -110,10 +110,7 @@ impl ProcessIo {
             let ready = roles.iter().enumerate().filter(|(bit, _)| bits & (1 << bit) != 0);
             ready.filter_map(|(_, role)| *role).for_each(|role| *role(seen) = true);
         }
-        if seen.stopped && !wait.stopped.is_set() {
-            seen.stopped = false;
-            wait.stopped.absorb_late_set();
-        }
+        seen.stopped = seen.stopped && wait.heed_stop();
         if self.closed.is_set() { Err(IoError::NoOutput(Output::Stdout)) } else { Ok(()) }
     }
 }

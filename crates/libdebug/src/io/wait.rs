@@ -69,10 +69,19 @@ impl Wait<'_> {
         }
         let check = || self.check();
         let check: Option<&dyn Fn() -> Result<(), IoError>> = self.check.map(|_| &check as _);
-        let woken = wait_ready(&awaited, self.deadline, check)?;
-        if matches!(woken, Readiness::Ready(_)) && !self.stopped.is_set() {
-            self.stopped.absorb_late_set();
+        match wait_ready(&awaited, self.deadline, check)? {
+            Readiness::Ready(bits) if bits & stop_bit != 0 => drop(self.heed_stop()),
+            _ => {}
         }
         Ok(())
+    }
+
+    /// Whether the latch, found readable, is set; it is readable no more if not.
+    pub(super) fn heed_stop(&self) -> bool {
+        let stopped = self.stopped.is_set();
+        if !stopped {
+            self.stopped.absorb_late_set();
+        }
+        stopped
     }
 }
