@@ -10,8 +10,8 @@ use pyo3::prelude::*;
 use pyo3::sync::PyOnceLock;
 use pyo3::types::{PyDict, PyType};
 
-create_exception!(_native, NotDebuggingError, PyRuntimeError, "No process is being debugged.");
-create_exception!(_native, ProcessDiedError, PyRuntimeError, "The process, or the thread, has ended.");
+create_exception!(libdebug._native, NotDebuggingError, PyRuntimeError, "No process is being debugged.");
+create_exception!(libdebug._native, ProcessDiedError, PyRuntimeError, "The process, or the thread, has ended.");
 create_exception!(
     _native,
     InCallbackError,
@@ -24,11 +24,11 @@ create_exception!(
     PyRuntimeError,
     "A callback raised; `__cause__` is what it raised."
 );
-create_exception!(_native, TerminatedError, PyRuntimeError, "The debugger is no longer usable.");
-create_exception!(_native, WaitTimeoutError, PyTimeoutError, "The process did not stop in time.");
-create_exception!(_native, InvalidAddressError, PyValueError, "Nothing is mapped there.");
-create_exception!(_native, SymbolNotFoundError, PyValueError, "No mapped file has the symbol.");
-create_exception!(_native, BreakpointError, PyValueError, "There can be no such breakpoint.");
+create_exception!(libdebug._native, TerminatedError, PyRuntimeError, "The debugger is no longer usable.");
+create_exception!(libdebug._native, WaitTimeoutError, PyTimeoutError, "The process did not stop in time.");
+create_exception!(libdebug._native, InvalidAddressError, PyValueError, "Nothing is mapped there.");
+create_exception!(libdebug._native, SymbolNotFoundError, PyValueError, "No mapped file has the symbol.");
+create_exception!(libdebug._native, BreakpointError, PyValueError, "There can be no such breakpoint.");
 
 /// What the caller was about to do, for the text where there is no process.
 #[derive(Clone, Copy)]

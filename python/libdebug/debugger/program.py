@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+
 from libdebug.data.argument_list import ArgumentList
 from libdebug.data.env_dict import EnvDict
 from libdebug.liblog import liblog
@@ -129,6 +131,9 @@ def _machine(path: str) -> str:
     Raises:
         FileNotFoundError: there is no such file.
     """
+    if "/" not in path:
+        # A name that PATH does not have: a file of that name that happens to lie here is not meant.
+        raise FileNotFoundError(errno.ENOENT, "No such program in PATH", path)
     try:
         with open(path, "rb") as file:  # noqa: PTH123 - pathlib takes longer to import than the package
             header = file.read(20)
