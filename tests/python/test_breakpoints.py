@@ -138,6 +138,8 @@ def test_what_cannot_be() -> None:
             (lambda: d.breakpoint("nowhere", file="binary"), "Symbol nowhere not found"),
             (lambda: d.breakpoint("nowhere"), "Symbol nowhere not found"),
             (lambda: d.breakpoint(0xDEADBEEF, file="absolute"), "not mapped"),
+            (lambda: d.breakpoint(-1), "Invalid address"),
+            (lambda: d.breakpoint(1 << 64, file="absolute"), "Invalid address"),
             (lambda: d.breakpoint("main", condition="w"), "only for hardware watchpoints"),
             (lambda: d.watchpoint(table, "r"), "Invalid condition for watchpoints"),
             (lambda: d.watchpoint(table, "w", 3), "length"),

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     _Callback = Callable[[ThreadContext, Breakpoint], object]
     _Row = tuple[int, int, str, int, str]
 
+_ADDRESSES = 1 << 64
 _NOT_RUNNING = "Process not running, cannot access memory."
 
 
@@ -49,6 +50,8 @@ class Events:
         """
         if isinstance(position, str) and file == "absolute":
             raise ValueError("Cannot use `absolute` backing file with symbols.")
+        if isinstance(position, int) and not 0 <= position < _ADDRESSES:
+            raise ValueError(f"Invalid address: {position:#x} has not 64 bits.")
         return self._core.resolve(position, file)
 
     def resolve_symbol(self, symbol: str, file: str = "binary") -> int:
