@@ -90,4 +90,7 @@ def test_blocks_run(block: Block, tmp_path: Path) -> None:
 def test_docstring_examples(name: str, tmp_path: Path) -> None:
     for fixture in filter(is_fixture, _PROGRAM.findall(source_of(name).read_text())):
         (tmp_path / fixture).symlink_to(build.program(fixture))
-    run(f"import doctest, {name} as m, sys; sys.exit(bool(doctest.testmod(m).failed))", tmp_path)
+    # Not `import NAME as`: the function `libdebug.debugger` hides the package of that name from it.
+    find = f"m = importlib.import_module({name!r})"
+    check = "sys.exit(bool(doctest.testmod(m).failed))"
+    run(f"import doctest, importlib, sys; {find}; {check}", tmp_path)
