@@ -84,9 +84,6 @@ pub enum IoError {
     /// Zero occurrences, or zero lines.
     #[error("The number of occurrences to receive must be positive")]
     InvalidCount,
-    /// An empty delimiter is everywhere.
-    #[error("The delimiter must not be empty")]
-    EmptyDelimiter,
     /// [`Wait::check`](super::Wait::check) ended the wait.
     #[error("interrupted: {0}")]
     Interrupted(#[source] BoxError),

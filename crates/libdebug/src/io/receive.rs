@@ -32,7 +32,7 @@ const READ_AHEAD: usize = 16 << 20;
 /// What to receive until.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Until<'a> {
-    /// The bytes to wait for; not empty.
+    /// The bytes to wait for; nothing at all is there at once.
     pub delimiter: &'a [u8],
     /// How many times they have to occur, without overlaps; at least 1.
     pub occurrences: usize,
@@ -204,11 +204,11 @@ impl ProcessIo {
     ///
     /// # Errors
     /// As [`ProcessIo::recv`], when the delimiter has not arrived; what has stays for the next receive.
-    /// [`IoError::InvalidCount`] for no occurrences, [`IoError::EmptyDelimiter`].
+    /// [`IoError::InvalidCount`] for no occurrences.
     pub fn recv_until(&self, stream: Output, until: Until<'_>, wait: &Wait<'_>) -> Result<Vec<u8>, IoError> {
         match until {
             Until { occurrences: 0, .. } => return Err(IoError::InvalidCount),
-            Until { delimiter: [], .. } => return Err(IoError::EmptyDelimiter),
+            Until { delimiter: [], .. } => return Ok(Vec::new()),
             _ => {}
         }
         let mut search = Search::new(until.delimiter, until.occurrences);
