@@ -32,6 +32,15 @@ pub struct Instruction {
     pub target: Option<u64>,
 }
 
+/// Where an instruction leaves a copy of the flags register, which a single step has set a flag in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum SavedFlags {
+    /// At the new top of the stack, in two bytes or more.
+    OnStack,
+    /// In the general register with this index.
+    InRegister(usize),
+}
+
 impl Instruction {
     /// The address of the instruction behind this one, and of the return when this is a call.
     ///

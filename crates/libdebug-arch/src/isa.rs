@@ -1,4 +1,4 @@
-use crate::{CannotRelocate, Instruction, Stub, x86_64};
+use crate::{CannotRelocate, Instruction, SavedFlags, Stub, x86_64};
 
 /// The instruction set that a tracee runs, chosen per process at run time.
 ///
@@ -52,6 +52,14 @@ impl Isa {
     pub fn decode(self, bytes: &[u8], address: u64) -> Option<Instruction> {
         match self {
             Self::X86_64 => x86_64::decode(bytes, address),
+        }
+    }
+
+    /// Where the first instruction of `bytes` puts a copy of the flags register; `None` for all others.
+    #[must_use]
+    pub fn saves_flags(self, bytes: &[u8]) -> Option<SavedFlags> {
+        match self {
+            Self::X86_64 => x86_64::saves_flags(bytes),
         }
     }
 

@@ -11,6 +11,6 @@ mod isa;
 pub mod stub;
 pub mod x86_64;
 
-pub use instruction::{Instruction, InstructionKind};
+pub use instruction::{Instruction, InstructionKind, SavedFlags};
 pub use isa::Isa;
 pub use stub::{CannotRelocate, Stub};

@@ -64,6 +64,8 @@ pub(crate) struct Place {
     pub(crate) pc: u64,
     /// In the middle of the instruction: neither before nor behind it.
     pub(crate) midway: bool,
+    /// Behind everything that the stub stands for, on the way back.
+    pub(crate) behind: bool,
 }
 
 impl Area {
@@ -79,7 +81,8 @@ impl Displaced {
         let slot = raw - (raw - area.start) % SLOT;
         let placed = self.stubs.get(&slot)?;
         let pc = placed.stub.original_pc((raw - slot) as usize)?;
-        Some(Place { pc, midway: pc == placed.site && raw != slot })
+        let behind = !(placed.site..placed.site + placed.stub.covers as u64).contains(&pc);
+        Some(Place { pc, midway: pc == placed.site && raw != slot, behind })
     }
 
     /// Whether threads that pass `site` come back behind more than one byte: none of them stands right behind
@@ -232,8 +235,8 @@ mod tests {
         let mut displaced =
             Displaced { areas: vec![Area { start: 0x9000, used: 128 }], ..Displaced::default() };
         displaced.stubs.insert(0x9040, Placed { site: 0x1000, stub: push });
-        assert_eq!(displaced.place(0x9040), Some(Place { pc: 0x1000, midway: false }));
-        assert_eq!(displaced.place(0x9041), Some(Place { pc: 0x1001, midway: false }));
+        assert_eq!(displaced.place(0x9040), Some(Place { pc: 0x1000, midway: false, behind: false }));
+        assert_eq!(displaced.place(0x9041), Some(Place { pc: 0x1001, midway: false, behind: true }));
         assert_eq!(displaced.place(0x9000), None);
         assert_eq!(displaced.place(0x1000), None);
     }

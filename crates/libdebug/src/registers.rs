@@ -157,6 +157,14 @@ impl RegisterCache {
         }
     }
 
+    /// Changes one general register, by its index, if they were loaded.
+    pub(crate) fn change_general(&mut self, index: usize, change: impl FnOnce(u64) -> u64) {
+        if let Some(general) = &mut self.general {
+            general.0[index] = change(general.0[index]);
+            self.general_dirty = true;
+        }
+    }
+
     /// Writes back what was changed, and moves the thread to `pc`, or to where it goes on if that is not where
     /// the kernel has it. The copy stays; forget it with [`RegisterCache::clear`] when the thread runs.
     pub(crate) fn flush(&mut self, ptrace: Ptrace, tid: Tid, pc: Option<u64>) -> Result<()> {

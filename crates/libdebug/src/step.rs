@@ -2,7 +2,8 @@
 
 use std::sync::atomic::Ordering;
 
-use libdebug_arch::InstructionKind;
+use libdebug_arch::x86_64::TRAP_FLAG;
+use libdebug_arch::{InstructionKind, SavedFlags};
 use libdebug_kernel::{Bell, Signal, Tid};
 
 use crate::error::Result;
@@ -33,7 +34,8 @@ impl Process {
     /// passed. Signals from outside are kept for when the thread runs freely.
     pub(crate) fn step(&mut self, tid: Tid, bell: &Bell) -> Result<StepEnd> {
         self.frozen = true;
-        self.shown_pc(tid)?;
+        let pc = self.shown_pc(tid)?;
+        let exposed = self.exposed_flags(tid, pc)?;
         let end = match self.site_under(tid) {
             Some(site) => match self.stub_for(tid, site)? {
                 Some(stub) => self.step_from(tid, Some(stub), bell)?,
@@ -41,8 +43,43 @@ impl Process {
             },
             None => self.step_from(tid, None, bell)?,
         };
+        if let (StepEnd::Done, Some(place)) = (end, exposed) {
+            self.hide_trap_flag(tid, place)?;
+        }
         self.arrive(tid);
         Ok(end)
+    }
+
+    /// Where the instruction at `pc` is going to put a copy of the flags, and with it the trap flag of the step.
+    /// The kernel hides that flag in the flags alone. Nowhere, if the program has set it itself.
+    fn exposed_flags(&mut self, tid: Tid, pc: u64) -> Result<Option<SavedFlags>> {
+        let mut code = [0; 4];
+        let length = self.session.memory().read(pc, &mut code);
+        let Some(place) = self.isa.saves_flags(&self.original_bytes(pc, &code[..length])) else {
+            return Ok(None);
+        };
+        self.load_general(tid)?;
+        let registers = self.threads.get(&tid).map(|thread| lock(&thread.cell.registers));
+        let traps = registers.is_some_and(|registers| registers.general().is_some_and(|own| own.traps()));
+        Ok(Some(place).filter(|_| !traps))
+    }
+
+    fn hide_trap_flag(&mut self, tid: Tid, place: SavedFlags) -> Result<()> {
+        self.load_general(tid)?;
+        let Some(thread) = self.threads.get(&tid) else { return Ok(()) };
+        let mut registers = lock(&thread.cell.registers);
+        match place {
+            SavedFlags::InRegister(register) => registers.change_general(register, |value| value & !TRAP_FLAG),
+            SavedFlags::OnStack => {
+                // The second byte has the flag, whatever the copy's size.
+                let at = registers.general().map_or(0, |own| own.sp() + 1);
+                let mut byte = [0];
+                if self.session.memory().read(at, &mut byte) == 1 {
+                    self.session.memory().write(at, &[byte[0] & !((TRAP_FLAG >> 8) as u8)]);
+                }
+            }
+        }
+        Ok(())
     }
 
     /// The site that `tid` is about to execute.
@@ -115,10 +152,12 @@ impl Process {
         None
     }
 
-    fn await_thread(&mut self, tid: Tid, bell: &Bell) {
-        while self.threads.get(&tid).is_some_and(|thread| thread.run == Run::Running) {
+    pub(crate) fn await_thread(&mut self, tid: Tid, bell: &Bell) {
+        let is_running =
+            |process: &Self| process.threads.get(&tid).is_some_and(|thread| thread.run == Run::Running);
+        while is_running(self) {
             self.wait_once(bell);
-            if self.shared.interrupt.load(Ordering::Acquire) {
+            if is_running(self) && self.shared.interrupt.load(Ordering::Acquire) {
                 let _ = self.ptrace.interrupt(tid);
             }
         }
@@ -135,7 +174,11 @@ impl Process {
             return self.after_trap(tid);
         }
         let Some(signal) = signal else {
-            return Ok(Next::Finish(StepEnd::Ended));
+            // An interrupt from before this step, or a system call's own event in the middle of it. The step's
+            // own trap may wait behind the interrupt: left there, it would kill the program later.
+            let interrupted = self.shared.interrupt.load(Ordering::Acquire);
+            let over = interrupted && !self.ptrace.is_pending(tid, Signal::TRAP);
+            return Ok(if over { Next::Finish(StepEnd::Ended) } else { Next::Again });
         };
         let fault = self.ptrace.signal_info(tid).is_ok_and(|info| is_fault(info.signal(), info.code()));
         if fault {
@@ -149,17 +192,21 @@ impl Process {
         Ok(Next::Again)
     }
 
-    /// A stub is several instructions, one of which at least jumps back: to the program they are one.
+    /// A stub is several instructions, one of which at least jumps back. The thread leaves it as soon as it is
+    /// behind the first of the program's that the stub stands for.
     fn after_trap(&mut self, tid: Tid) -> Result<Next> {
         if self.displaced.is_empty() {
             return Ok(Next::Finish(StepEnd::Done));
         }
         let Some(thread) = self.threads.get(&tid) else { return Ok(Next::Finish(StepEnd::Ended)) };
-        let raw = lock(&thread.cell.registers).load_pc(self.ptrace, tid)?;
+        let mut registers = lock(&thread.cell.registers);
+        let raw = registers.load_pc(self.ptrace, tid)?;
         match self.displaced.place(raw) {
-            Some(_) => Ok(Next::Again),
-            None => Ok(Next::Finish(StepEnd::Done)),
+            Some(place) if place.midway || place.behind => return Ok(Next::Again),
+            Some(place) => registers.show_pc(place.pc, None),
+            None => {}
         }
+        Ok(Next::Finish(StepEnd::Done))
     }
 
     /// A trap at the new pc has not been come to by running: the next resume passes it.

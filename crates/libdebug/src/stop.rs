@@ -4,9 +4,13 @@
 mod code {
     /// `int3`: the kernel's `force_sig` without a code of its own.
     pub(super) const KERNEL: i32 = 0x80;
+    /// A step over a system call; without one, the program's own `icebp`.
+    pub(super) const CALL: i32 = 1;
     pub(super) const TRACE: i32 = 2;
     pub(super) const BRANCH: i32 = 3;
     pub(super) const HARDWARE: i32 = 4;
+    /// A step that delivered a signal: the thread is at the first instruction of its handler.
+    pub(super) const HANDLER: i32 = 5;
 }
 
 /// What is known of a site whose trap may have been executed.
@@ -38,10 +42,11 @@ pub(crate) fn decide_by_place(stepping: bool, site: Option<SiteFacts>) -> Option
 }
 
 /// Decides by the `si_code` of the signal.
-pub(crate) fn decide_by_code(si_code: i32, site: Option<SiteFacts>) -> Trap {
+pub(crate) fn decide_by_code(si_code: i32, stepping: bool, site: Option<SiteFacts>) -> Trap {
     match si_code {
+        code::CALL if stepping => Trap::Debug,
         code::KERNEL if site.is_some() => Trap::Breakpoint,
-        code::TRACE | code::BRANCH | code::HARDWARE => Trap::Debug,
+        code::TRACE | code::BRANCH | code::HARDWARE | code::HANDLER => Trap::Debug,
         _ => Trap::Program,
     }
 }
@@ -71,12 +76,15 @@ mod tests {
             (0x80, None, Trap::Program),
             (2, SHORT, Trap::Debug),
             (4, None, Trap::Debug),
+            (5, None, Trap::Debug),
             (SI_USER, SHORT, Trap::Program),
             (SI_TKILL, SHORT, Trap::Program),
             (1, None, Trap::Program),
         ];
+        assert_eq!(decide_by_code(1, true, None), Trap::Debug, "a step over a system call");
+        assert_eq!(decide_by_code(SI_USER, true, None), Trap::Program);
         for (si_code, site, meaning) in table {
-            assert_eq!(decide_by_code(si_code, site), meaning, "{si_code}");
+            assert_eq!(decide_by_code(si_code, false, site), meaning, "{si_code}");
         }
     }
 }

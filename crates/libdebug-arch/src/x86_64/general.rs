@@ -14,7 +14,16 @@ use super::index;
 #[repr(transparent)]
 pub struct GeneralRegisters(pub [u64; index::COUNT]);
 
+/// The bit of `eflags` that makes the processor trap after each instruction (TF).
+pub const TRAP_FLAG: u64 = 1 << 8;
+
 impl GeneralRegisters {
+    /// Whether the program itself has set its trap flag.
+    #[must_use]
+    pub const fn traps(&self) -> bool {
+        self.0[index::EFLAGS] & TRAP_FLAG != 0
+    }
+
     /// The program counter, `rip`.
     #[inline]
     #[must_use]

@@ -1,6 +1,7 @@
 use iced_x86::{Decoder, DecoderOptions, FlowControl, Mnemonic};
 
-use crate::{Instruction, InstructionKind};
+use super::index;
+use crate::{Instruction, InstructionKind, SavedFlags};
 
 /// What the first instruction of `bytes` does when it lies at `address`; `None` when no complete, valid
 /// instruction starts there.
@@ -18,6 +19,27 @@ pub fn decode(bytes: &[u8], address: u64) -> Option<Instruction> {
         return None;
     }
     Some(Instruction { address, length: raw.len(), kind: kind(&raw), target: target(&raw) })
+}
+
+/// Where the first instruction of `bytes` leaves a copy of the flags: `pushf` on the stack, `syscall` in r11.
+///
+/// ```
+/// use libdebug_arch::{SavedFlags, x86_64::{index, saves_flags}};
+/// assert_eq!(saves_flags(&[0x66, 0x9c]), Some(SavedFlags::OnStack));
+/// assert_eq!(saves_flags(&[0x0f, 0x05]), Some(SavedFlags::InRegister(index::R11)));
+/// assert_eq!(saves_flags(&[0x9d]), None);
+/// ```
+#[must_use]
+pub fn saves_flags(bytes: &[u8]) -> Option<SavedFlags> {
+    const OPERAND_SIZE: u8 = 0x66;
+    const REX: std::ops::RangeInclusive<u8> = 0x40..=0x4f;
+    let is_prefix = |byte: &u8| *byte == OPERAND_SIZE || REX.contains(byte);
+    let prefixes = bytes.iter().take_while(|byte| is_prefix(byte)).count();
+    match &bytes[prefixes..] {
+        [0x9c, ..] => Some(SavedFlags::OnStack),
+        [0x0f, 0x05, ..] => Some(SavedFlags::InRegister(index::R11)),
+        _ => None,
+    }
 }
 
 pub(super) fn kind(raw: &iced_x86::Instruction) -> InstructionKind {

@@ -11,8 +11,8 @@ mod table;
 mod value;
 mod xsave;
 
-pub use general::GeneralRegisters;
-pub use instruction::decode;
+pub use general::{GeneralRegisters, TRAP_FLAG};
+pub use instruction::{decode, saves_flags};
 pub use register::{Feature, Location, Register, RegisterClass, RegisterError};
 pub use relocate::relocate;
 pub use table::{register, registers};
