@@ -46,6 +46,7 @@ impl Process {
         let result = match event {
             Event::Died(death) => {
                 self.guests.remove(&tid);
+                self.newborns.remove(&tid);
                 self.bury(tid, Some(death));
                 Ok(())
             }
@@ -89,6 +90,25 @@ impl Process {
         if self.frozen { Ok(()) } else { self.resume(tid, bell) }
     }
 
+    /// As [`Process::go_on`], for a stop in the middle of a system call, whose result the kernel would still
+    /// write over registers that are changed now. So the thread is to stop once more, behind the call.
+    fn go_on_from_call(&mut self, tid: Tid, bell: &Bell) -> Result<()> {
+        let stepping = self.threads.get(&tid).is_some_and(|thread| thread.stepping);
+        if !self.frozen || stepping {
+            return self.go_on(tid, bell);
+        }
+        self.leave_call(tid)
+    }
+
+    /// Lets a thread that is stopped in the middle of a system call run to its end.
+    pub(crate) fn leave_call(&mut self, tid: Tid) -> Result<()> {
+        if let Some(thread) = self.threads.get(&tid) {
+            lock(&thread.cell.registers).clear();
+        }
+        let resumed = self.ptrace.interrupt(tid).and_then(|()| self.ptrace.cont(tid, None));
+        self.started(tid, resumed)
+    }
+
     fn on_signal(&mut self, tid: Tid, signal: Signal, bell: &Bell) -> Result<()> {
         self.restore_signal_info(tid, signal);
         self.note_signal(tid, Some(signal), Some(signal));
@@ -125,7 +145,7 @@ impl Process {
         let facts = self.site_facts(site);
         let trap = match decide_by_place(stepping, facts) {
             Some(trap) => trap,
-            None => decide_by_code(self.ptrace.signal_info(tid)?.code(), facts),
+            None => decide_by_code(self.ptrace.signal_info(tid)?.code(), stepping, facts),
         };
         match trap {
             Trap::Breakpoint => self.on_breakpoint(tid, site, bell),
@@ -149,6 +169,11 @@ impl Process {
         if let Some(thread) = self.threads.get_mut(&tid) {
             lock(&thread.cell.registers).show_pc(address, None);
             thread.passed = Some(address);
+            // A load of ss holds the step's trap back until the next instruction, which was this one.
+            if std::mem::take(&mut thread.stepping) {
+                self.note_signal(tid, Some(Signal::TRAP), None);
+                return Ok(());
+            }
         }
         let Some(site) = self.sites.get(address) else { return Ok(()) };
         if !self.frozen && !site.internal && site.breakpoints.iter().all(|cell| cell.is_native()) {
@@ -199,21 +224,20 @@ impl Process {
         self.placement.part();
         if proc::status(child).is_ok_and(|status| status.process != self.pid()) {
             // A process of its own that shares our memory and traps, as clone(CLONE_VM) makes.
-            self.guests.insert(child);
-            self.ptrace.cont(child, None)?;
-            return self.go_on(tid, bell);
+            self.admit_guest(child);
+            return self.go_on_from_call(tid, bell);
         }
         self.adopt(child, Run::Stopped);
         self.equip_thread(child);
         self.go_on(child, bell)?;
-        self.go_on(tid, bell)
+        self.go_on_from_call(tid, bell)
     }
 
     fn on_fork(&mut self, tid: Tid, bell: &Bell) -> Result<()> {
         if let Some(child) = self.await_newborn(tid)? {
             self.release_child(child);
         }
-        self.go_on(tid, bell)
+        self.go_on_from_call(tid, bell)
     }
 
     /// A vfork child runs in our memory until it executes a program: it stays a tracee as long, as it may run
@@ -221,10 +245,15 @@ impl Process {
     fn on_vfork(&mut self, tid: Tid, bell: &Bell) -> Result<()> {
         if let Some(child) = self.await_newborn(tid)? {
             self.placement.release(child);
-            self.guests.insert(child);
-            self.ptrace.cont(child, None)?;
+            self.admit_guest(child);
         }
         self.go_on(tid, bell)
+    }
+
+    fn admit_guest(&mut self, child: Tid) {
+        self.guests.insert(child);
+        // One that was killed already is no reason to keep its creator stopped.
+        let _ = self.ptrace.cont(child, None);
     }
 
     /// The tracee that `parent` has just created, in its first stop; `None` when it is dead already.
@@ -265,8 +294,7 @@ impl Process {
             }
             Stop::Clone | Stop::Fork | Stop::Vfork => {
                 if let Some(child) = self.await_newborn(tid)? {
-                    self.guests.insert(child);
-                    self.ptrace.cont(child, None)?;
+                    self.admit_guest(child);
                 }
                 Ok(self.ptrace.cont(tid, None)?)
             }
@@ -313,7 +341,7 @@ impl Process {
         self.hardware = Default::default();
         self.breakpoints.values().for_each(|cell| cell.enabled.store(false, Ordering::Release));
         self.session.replace_memory(ProcessMemory::open(self.pid())?);
-        self.go_on(tid, bell)
+        self.go_on_from_call(tid, bell)
     }
 
     fn bury_all(&mut self) {

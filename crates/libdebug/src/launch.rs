@@ -64,7 +64,8 @@ impl Process {
         };
         process.placement = placement;
         process.adopt(pid.leader(), Run::Stopped);
-        let started = if spec.to_entry_point { process.run_to_entry_point(bell) } else { Ok(()) };
+        let started =
+            if spec.to_entry_point { process.run_to_entry_point(bell) } else { process.leave_exec(bell) };
         if let Err(error) = started {
             process.kill(bell)?;
             return Err(error);
@@ -93,7 +94,7 @@ impl Process {
         let leader = self.pid().leader();
         let Some(entry) = proc::auxiliary(self.pid(), proc::auxiliary_key::ENTRY)? else { return Ok(()) };
         if self.shown_pc(leader)? == entry {
-            return Ok(());
+            return self.leave_exec(bell);
         }
         self.insert_site(entry, Owner::Tracer)?;
         self.thaw(bell)?;
@@ -104,6 +105,14 @@ impl Process {
         // Nobody has set a breakpoint yet: what happened is this arrival, or the end.
         self.happenings.retain(|happening| matches!(happening, Happening::Ended));
         self.remove_site(entry, &Owner::Tracer);
+        Ok(())
+    }
+
+    /// From the exec event, which is in the middle of execve, to the program's first instruction.
+    fn leave_exec(&mut self, bell: &Bell) -> Result<()> {
+        let leader = self.pid().leader();
+        self.leave_call(leader)?;
+        self.await_thread(leader, bell);
         Ok(())
     }
 

@@ -88,7 +88,6 @@ pub(crate) fn current(shared: &Arc<Shared>) -> Option<Rc<Tracer>> {
 pub(crate) fn run(shared: &Arc<Shared>) {
     let (bell, doorbell) = Bell::for_this_thread();
     shared.mailbox.connect(doorbell);
-    let _last_words = LastWords(shared);
     let tracer = Rc::new(Tracer {
         shared: Arc::clone(shared),
         bell,
@@ -110,16 +109,6 @@ impl Drop for Farewell {
     fn drop(&mut self) {
         CURRENT.set(None);
         self.0.set_session(None);
-        self.0.mailbox.close();
-        self.0.stopped.set();
-    }
-}
-
-/// However the tracer thread ends, nobody is left waiting for it.
-struct LastWords<'a>(&'a Shared);
-
-impl Drop for LastWords<'_> {
-    fn drop(&mut self) {
         self.0.mailbox.close();
         self.0.stopped.set();
     }
