@@ -151,6 +151,7 @@ impl Process {
         for tid in self.stopped_tids() {
             if let Some(signal) = self.prepare(tid, None)? {
                 let _ = self.ptrace.detach(tid, signal);
+                self.threads.remove(&tid);
             }
         }
         self.session.detached.store(true, Ordering::Release);

@@ -2,12 +2,13 @@
 
 use std::any::Any;
 use std::cell::{Cell, RefCell};
+use std::collections::BTreeSet;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::rc::Rc;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
-use libdebug_kernel::{Bell, Pid, Tid};
+use libdebug_kernel::{Bell, Event, Pid, Ptrace, Tid, Wait};
 
 use crate::breakpoint::{Action, Breakpoint, BreakpointCell, BreakpointId, BreakpointSpec};
 use crate::debugger::Debugger;
@@ -72,6 +73,8 @@ pub(crate) struct Tracer {
     callbacks: Cell<u32>,
     /// Something that wants the process to stay stopped was handled in the middle of a callback.
     stop_wanted: Cell<bool>,
+    /// Threads of processes that were let go, on their way out.
+    lingering: RefCell<BTreeSet<Tid>>,
 }
 
 thread_local! {
@@ -96,6 +99,7 @@ pub(crate) fn run(shared: &Arc<Shared>) {
         kill_on_exit: Cell::new(true),
         callbacks: Cell::new(0),
         stop_wanted: Cell::new(false),
+        lingering: RefCell::new(BTreeSet::new()),
     });
     CURRENT.set(Some(Rc::clone(&tracer)));
     let _farewell = Farewell(Arc::clone(shared));
@@ -117,7 +121,7 @@ impl Drop for Farewell {
 impl Tracer {
     fn serve(&self) {
         loop {
-            let command = if self.is_running() {
+            let command = if self.is_running() || self.has_lingering() {
                 self.shared.mailbox.take_or_wait()
             } else {
                 self.shared.rally.await_turn(|| self.shared.mailbox.has_command());
@@ -143,6 +147,24 @@ impl Tracer {
         *process = None;
     }
 
+    /// Nobody runs but threads that were on their way out when their process was let go. They stay ours until they
+    /// are dead, and their process does not end for its own parent before we have heard of that.
+    fn await_lingering(&self) {
+        let ptrace = Ptrace::for_this_thread();
+        let mut lingering = self.lingering.borrow_mut();
+        match ptrace.wait(&self.bell) {
+            Ok(Wait::Tracee(tid, Event::Died(_))) => drop(lingering.remove(&tid)),
+            Ok(Wait::Tracee(tid, Event::Stopped(_))) => drop(ptrace.cont(tid, None)),
+            Ok(Wait::Rung) => self.bell.answer(),
+            Ok(Wait::Interrupted) => {}
+            Ok(Wait::NoTracees) | Err(_) => lingering.clear(),
+        }
+    }
+
+    fn has_lingering(&self) -> bool {
+        self.process.borrow().is_none() && !self.lingering.borrow().is_empty()
+    }
+
     fn is_running(&self) -> bool {
         self.process.borrow().as_ref().is_some_and(|process| !process.frozen)
     }
@@ -156,6 +178,9 @@ impl Tracer {
 
     /// One wait, and all that follows from it.
     fn turn(&self) {
+        if !self.is_running() {
+            return self.await_lingering();
+        }
         if let Some(process) = self.process.borrow_mut().as_mut() {
             if !self.shared.interrupt.load(Ordering::Acquire) {
                 process.wait_once(&self.bell);
@@ -325,7 +350,8 @@ impl Tracer {
         let mut process = self.process.borrow_mut();
         let ended = end(process.as_mut().ok_or(Error::NoProcess)?, &self.bell);
         if ended.is_ok() {
-            *process = None;
+            let left = process.take().map(|process| process.threads).unwrap_or_default();
+            self.lingering.borrow_mut().extend(left.into_keys());
             self.shared.stopped.set();
         }
         ended
