@@ -11,7 +11,12 @@ use pyo3::sync::PyOnceLock;
 use pyo3::types::{PyDict, PyType};
 
 create_exception!(libdebug._native, NotDebuggingError, PyRuntimeError, "No process is being debugged.");
-create_exception!(libdebug._native, ProcessDiedError, PyRuntimeError, "The process, or the thread, has ended.");
+create_exception!(
+    libdebug._native,
+    ProcessDiedError,
+    PyRuntimeError,
+    "The process, or the thread, has ended."
+);
 create_exception!(
     _native,
     InCallbackError,
