@@ -14,7 +14,6 @@ use libdebug_kernel::{
 use crate::error::{Error, Result};
 use crate::io::ChildEnds;
 use crate::mailbox::lock;
-use crate::placement::Placement;
 use crate::process::{Happening, Process, Run};
 use crate::session::{Phase, Session, Shared, StopReason, write};
 use crate::site::Owner;
@@ -39,8 +38,6 @@ impl Process {
     pub(crate) fn launch(shared: &Arc<Shared>, spec: LaunchSpec, bell: &Bell) -> Result<Self> {
         let ptrace = Ptrace::for_this_thread();
         let options = Options::DEBUGGER.exit_kill(spec.kill_on_exit);
-        let mut placement = Placement::new(shared);
-        placement.prepare_start();
         let spawned = ptrace.spawn(&SpawnSpec {
             path: &spec.path_c,
             argv: &spec.argv,
@@ -54,7 +51,6 @@ impl Process {
         let pid = spawned.map_err(|error| spawn_error(&spec, error))?.pid;
         // The program has its own copies of the descriptors: ours would keep its streams from ending.
         *lock(&shared.foreground) = spec.ends.started(pid);
-        placement.started(pid.leader());
         let mut process = match Self::around(shared, pid, options) {
             Ok(process) => process,
             Err(error) => {
@@ -62,7 +58,6 @@ impl Process {
                 return Err(error);
             }
         };
-        process.placement = placement;
         process.adopt(pid.leader(), Run::Stopped);
         let started =
             if spec.to_entry_point { process.run_to_entry_point(bell) } else { process.leave_exec(bell) };

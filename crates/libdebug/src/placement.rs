@@ -5,6 +5,9 @@
 //! one CPU: the one that the user's thread was on, which waits meanwhile. As soon as the process runs for a
 //! while, starts a thread or a child, or is let go, everybody has their own set again.
 //!
+//! Failed: starting a program on the shared CPU. It saves two hand-overs, but the initializers of libraries
+//! look at the CPU set, and OpenMP's would run the whole program on one CPU.
+//!
 //! Failed: moving only one of the two (the scheduler then places the other on an idle CPU, every time), and
 //! leaving it all to the scheduler (it spreads the pair as soon as a second CPU is idle).
 
@@ -23,9 +26,10 @@ const SELF: Tid = Tid(0);
 /// Running as long without a stop, the process is on its own.
 const APART: Duration = Duration::from_millis(10);
 
-/// Stops that follow each other as closely, and as many of them, bring the two together.
+/// Stops that follow each other as closely, and as many of them, bring the two together. Not fewer: runtimes that
+/// start one thread per CPU ask for their CPU set as they begin, and are to see their own.
 const CLOSE: Duration = Duration::from_millis(1);
-const STREAK: u32 = 4;
+const STREAK: u32 = 64;
 
 /// Threads that were moved to one CPU, with the sets to give back.
 pub(crate) struct Placement {
@@ -55,21 +59,6 @@ impl Placement {
 
     fn is_joined(&self) -> bool {
         !self.moved.is_empty()
-    }
-
-    /// A program that is about to be started by this thread starts on this thread's CPU: it stops twice before
-    /// its first own instruction.
-    pub(crate) fn prepare_start(&mut self) {
-        if self.shared.share_cpu.load(Ordering::Acquire) {
-            self.pin(SELF);
-        }
-    }
-
-    /// The program has been started, and has inherited this thread's place.
-    pub(crate) fn started(&mut self, tracee: Tid) {
-        if let Some(own) = self.moved.get(&SELF).copied() {
-            self.moved.insert(tracee, own);
-        }
     }
 
     fn join(&mut self, tracee: Tid) {
