@@ -66,6 +66,8 @@ impl Signal {
     pub const CONT: Self = Self(libc::SIGCONT);
     /// Invalid memory reference.
     pub const SEGV: Self = Self(libc::SIGSEGV);
+    /// A write to a pipe that nobody reads.
+    pub const PIPE: Self = Self(libc::SIGPIPE);
     /// Interrupt from the keyboard.
     pub const INT: Self = Self(libc::SIGINT);
     /// Terminal output from a background process.

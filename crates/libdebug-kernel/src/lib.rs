@@ -43,7 +43,7 @@ pub use memory::ProcessMemory;
 pub use proc::{environment, find_program};
 pub use ptrace::{Options, Ptrace, SignalInfo};
 pub use spawn::{SpawnSpec, Spawned, StdioPlan};
-pub use stdio::{Pipe, Terminal, pipe, set_foreground, terminal_foreground};
+pub use stdio::{Pipe, Terminal, pipe, set_foreground, terminal_foreground, write_quietly};
 pub use sys::{SignalMask, signal_mask, signal_process, signal_thread};
 pub use timer::Timer;
 pub use wait::{Death, Event, Stop, Wait, decode};

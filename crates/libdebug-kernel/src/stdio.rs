@@ -3,15 +3,15 @@
 use std::os::fd::{AsRawFd, BorrowedFd, FromRawFd, OwnedFd};
 
 use crate::error::{KernelError, Result};
-use crate::ids::Pid;
-use crate::sys::{block_signals, restore_signals};
+use crate::ids::{Errno, Pid, Signal};
+use crate::sys::{block, block_signals, restore_signals, signal_set, take_pending};
 
 /// Both ends of a pipe, closed on exec and above the standard descriptors.
 #[derive(Debug)]
 pub struct Pipe {
     /// The end to read from.
     pub read: OwnedFd,
-    /// The end to write to.
+    /// The end to write to, non-blocking.
     pub write: OwnedFd,
 }
 
@@ -22,10 +22,34 @@ pub struct Pipe {
 pub fn pipe() -> Result<Pipe> {
     let mut ends = [0; 2];
     // SAFETY: `ends` takes the two descriptors.
-    match unsafe { libc::pipe2(ends.as_mut_ptr(), libc::O_CLOEXEC) } {
-        0 => Ok(Pipe { read: own(ends[0])?, write: own(ends[1])? }),
-        _ => Err(KernelError::last("pipe2")),
+    let pipe = match unsafe { libc::pipe2(ends.as_mut_ptr(), libc::O_CLOEXEC) } {
+        0 => Pipe { read: own(ends[0])?, write: own(ends[1])? },
+        _ => return Err(KernelError::last("pipe2")),
+    };
+    // SAFETY: F_SETFL takes an int; the flag is one of this end's open file description alone.
+    match unsafe { libc::fcntl(pipe.write.as_raw_fd(), libc::F_SETFL, libc::O_NONBLOCK) } {
+        0 => Ok(pipe),
+        _ => Err(KernelError::last("fcntl")),
     }
+}
+
+/// Writes as write(2) does, but a pipe that nobody reads is an error and nothing else: no SIGPIPE, whatever the
+/// host has made of that signal.
+///
+/// # Errors
+/// What write(2) says: `EAGAIN` when there is no room in what is non-blocking, `EPIPE`.
+pub fn write_quietly(descriptor: BorrowedFd<'_>, data: &[u8]) -> Result<usize> {
+    let broken = signal_set(Signal::PIPE);
+    let mask = block(&broken);
+    // SAFETY: `data` is valid for its length.
+    let written = unsafe { libc::write(descriptor.as_raw_fd(), data.as_ptr().cast(), data.len()) };
+    let result = usize::try_from(written).map_err(|_| KernelError::last("write"));
+    if result.is_err_and(|error| error.errno() == Errno(libc::EPIPE)) {
+        // The signal is this thread's own (signal(7)), pending now unless it is ignored.
+        take_pending(&broken);
+    }
+    restore_signals(&mask);
+    result
 }
 
 /// Both sides of a pseudo-terminal (pty(7)), closed on exec and above the standard descriptors.

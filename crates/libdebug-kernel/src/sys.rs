@@ -82,13 +82,29 @@ pub(crate) fn restore_signals(mask: &SignalMask) {
 
 /// Takes `signal` out of the calling thread's mask.
 pub(crate) fn unblock(signal: Signal) {
+    change_mask(libc::SIG_UNBLOCK, Some(&signal_set(signal)));
+}
+
+/// Adds `set` to the calling thread's mask and answers the mask to go back to.
+pub(crate) fn block(set: &libc::sigset_t) -> SignalMask {
+    change_mask(libc::SIG_BLOCK, Some(set))
+}
+
+/// Takes one pending signal of `set`, if there is one, so that it is never delivered.
+pub(crate) fn take_pending(set: &libc::sigset_t) {
+    let now = libc::timespec { tv_sec: 0, tv_nsec: 0 };
+    // SAFETY: `set` and `now` are live for the call; the siginfo is not asked for.
+    unsafe { libc::sigtimedwait(set, std::ptr::null_mut(), &now) };
+}
+
+/// The set of one signal.
+pub(crate) fn signal_set(signal: Signal) -> libc::sigset_t {
     // SAFETY: an all-zero sigset_t is the empty set; sigaddset writes only to it.
-    let set = unsafe {
+    unsafe {
         let mut set: libc::sigset_t = std::mem::zeroed();
         libc::sigaddset(&mut set, signal.0);
         set
-    };
-    change_mask(libc::SIG_UNBLOCK, Some(&set));
+    }
 }
 
 fn change_mask(how: i32, set: Option<&libc::sigset_t>) -> SignalMask {

@@ -11,6 +11,7 @@ mod host;
 mod memory;
 mod memory_key;
 mod names;
+mod pipe_manager;
 mod registers;
 mod release;
 mod switch_interval;
@@ -35,6 +36,8 @@ mod _native {
     use super::memory::MemoryCore;
     #[pymodule_export]
     use super::names::{Registers, RegistersAvx, RegistersAvx512};
+    #[pymodule_export]
+    use super::pipe_manager::PipeCore;
     #[pymodule_export]
     use super::registers::RegisterFile;
     #[pymodule_export]

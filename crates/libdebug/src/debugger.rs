@@ -167,8 +167,16 @@ impl Debugger {
         self.forbid_in_callback("kill")?;
         self.stopped_session()?;
         let killed = self.ask(Command::Kill)?;
+        self.close_io();
         lock(&self.shared.foreground).take();
         killed
+    }
+
+    /// Other handles to the streams of a process that is gone must not keep its descriptors open.
+    fn close_io(&self) {
+        if let Some(io) = self.io() {
+            io.close();
+        }
     }
 
     fn kill_if_any(&self) -> Result<()> {
@@ -178,6 +186,7 @@ impl Debugger {
             self.interrupt()?;
             self.await_stop(None)?;
             self.ask(Command::Kill)??;
+            self.close_io();
         }
         let _ = self.shared.take_failure();
         Ok(())

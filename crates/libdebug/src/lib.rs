@@ -55,7 +55,7 @@ pub use builder::{Builder, Launch, StartAt};
 pub use debugger::Debugger;
 pub use error::{BoxError, BreakpointError, Error, Result};
 pub use host::{Host, RustHost};
-pub use io::{IoError, Output, ProcessIo, ProcessState, Stdio, Until, Wait, WaitCheck};
+pub use io::{IoError, Output, ProcessIo, ProcessState, Seen, Stdio, Until, Wait, WaitCheck, Watch};
 pub use libdebug_arch::x86_64::{Register, RegisterClass, RegisterError, RegisterValue, register, registers};
 pub use libdebug_arch::{Isa, float80};
 pub use libdebug_kernel::proc::Map;

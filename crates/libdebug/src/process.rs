@@ -161,6 +161,8 @@ impl Process {
                 self.release_child(child);
             }
             self.session.set_phase(Phase::Dead);
+            // The terminal that it had been lent comes back.
+            lock(&self.shared.foreground).take();
             self.happenings.push_back(Happening::Ended);
         }
     }

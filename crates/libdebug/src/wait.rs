@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
-use libdebug_kernel::{Interest, Readiness, fork_generation, proc, wait_ready};
+use libdebug_kernel::{Interest, Latch, Readiness, fork_generation, proc, wait_ready};
 
 use crate::debugger::Debugger;
 use crate::error::{Error, Result};
@@ -13,6 +13,9 @@ use crate::io::{IoError, ProcessIo, ProcessState, Wait};
 use crate::mailbox::{Responder, lock, reply};
 use crate::session::{Phase, Session, Shared, read};
 use crate::tracer::{self, Command};
+
+/// The bit of the latch among what is waited for.
+const STOPPED: u32 = 1;
 
 impl Debugger {
     /// Blocks until the process has stopped or ended; at once when it has.
@@ -39,6 +42,8 @@ impl Debugger {
         self.raise_failure()
     }
 
+    /// Blocks until the process stops or ends. Reads its output meanwhile: a program that nobody reads from
+    /// stands still after some 12 KiB and would never come to its stop.
     pub(crate) fn await_stop(&self, deadline: Option<(Instant, Duration)>) -> Result<()> {
         self.check_owner()?;
         let check = || self.shared().host.check().map_err(Error::Interrupted);
@@ -48,16 +53,29 @@ impl Debugger {
         if self.shared().rally.await_turn(|| self.shared().stopped.is_set()) {
             return Ok(());
         }
+        let io = self.io();
         while !self.shared().stopped.is_set() {
-            match wait_ready(&[(self.shared().stopped.as_fd(), Interest::Read)], until, check)? {
+            let sources = io.as_ref().map_or_else(Vec::new, |io| io.sources());
+            let mut awaited = vec![(self.shared().stopped.as_fd(), Interest::Read)];
+            awaited.extend(sources.iter().map(|source| (source.as_fd(), Interest::Read)));
+            match wait_ready(&awaited, until, check)? {
                 Readiness::TimedOut => return Err(self.timeout(deadline)),
-                Readiness::Ready(_) if !self.shared().stopped.is_set() => {
-                    self.shared().stopped.absorb_late_set();
-                }
-                Readiness::Ready(_) | Readiness::Interrupted => {}
+                Readiness::Ready(bits) => self.take_up(bits, io.as_deref())?,
+                Readiness::Interrupted => {}
             }
         }
         Ok(())
+    }
+
+    /// What ended a sleep: output, which is read; or the latch of stops, which may tell of one that was taken up.
+    fn take_up(&self, bits: u32, io: Option<&ProcessIo>) -> Result<()> {
+        if bits & STOPPED != 0 && !self.shared().stopped.is_set() {
+            self.shared().stopped.absorb_late_set();
+        }
+        match io {
+            Some(io) if bits & !STOPPED != 0 => Ok(io.absorb()?),
+            _ => Ok(()),
+        }
     }
 
     fn timeout(&self, deadline: Option<(Instant, Duration)>) -> Error {
@@ -106,9 +124,12 @@ impl Debugger {
         self.check_owner()?;
         let io = self.io().ok_or(Error::NoProcess)?;
         let check = || self.shared().host.check();
+        // A callback runs in a stop that only it knows of.
+        let standstill = if tracer_is_current(self.shared()) { Some(Latch::new()?) } else { None };
+        standstill.iter().for_each(Latch::set);
         let wait = Wait {
             deadline: timeout.map(|timeout| Instant::now() + timeout),
-            stopped: &self.shared().stopped,
+            stopped: standstill.as_ref().unwrap_or(&self.shared().stopped),
             state: &|| self.process_state(),
             check: if self.shared().host.has_check() { Some(&check) } else { None },
         };
@@ -117,6 +138,11 @@ impl Debugger {
 
     fn process_state(&self) -> ProcessState {
         match self.shared().session() {
+            Some(session) if session.phase() != Phase::Dead && tracer_is_current(self.shared()) => {
+                ProcessState::Stopped {
+                    events: format!("a callback is running; {}", describe_stops(&session)),
+                }
+            }
             Some(session) if session.phase() == Phase::Running => ProcessState::Running,
             Some(session) if session.phase() == Phase::Stopped => {
                 ProcessState::Stopped { events: describe_stops(&session) }

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 from libdebug._native import DebuggerCore
+from libdebug.commlink.pipe_manager import PipeManager
 from libdebug.debugger.events import Events
 from libdebug.debugger.internal_debugger_holder import hold
 from libdebug.debugger.main_thread import MainThread
@@ -56,7 +57,9 @@ class Debugger(MainThread, Events):
         self._core.fast_memory = fast_memory
         hold(self._core)
 
-    def run(self, timeout: float = -1, redirect_pipes: bool = True, *, tty: bool = False) -> None:
+    def run(
+        self, timeout: float = -1, redirect_pipes: bool = True, *, tty: bool = False
+    ) -> PipeManager | None:
         """Start the program, which then stands at its entry point.
 
         A process that is being debugged is killed first, and whatever was set in it is forgotten.
@@ -93,9 +96,10 @@ class Debugger(MainThread, Events):
         self._begin()
         if timeout > 0:
             self._set_limit(timeout)
+        return PipeManager(self._core) if redirect_pipes or tty else None
 
     @alias_of(run)
-    def r(self, timeout: float = -1, redirect_pipes: bool = True, *, tty: bool = False) -> None:
+    def r(self, timeout: float = -1, redirect_pipes: bool = True, *, tty: bool = False) -> PipeManager | None:
         return self.run(timeout, redirect_pipes, tty=tty)
 
     def attach(self, pid: int) -> None:

@@ -1,17 +1,11 @@
 //! Sending to a program, without being stopped or killed by it.
 
-use std::fs::File;
-use std::io::{ErrorKind, Write};
 use std::os::fd::AsFd;
-use std::time::Instant;
 
-use libdebug_kernel::{Interest, Readiness, wait_ready};
+use libdebug_kernel::{Errno, Interest, write_quietly};
 
-use super::{IoError, ProcessIo, Wait, error};
+use super::{IoError, ProcessIo, Wait};
 use crate::mailbox::lock;
-
-/// A pipe that poll(2) calls writable takes as much as this without blocking: PIPE_BUF, pipe(7).
-const PIECE: usize = 4096;
 
 /// What became of one piece.
 enum Sent {
@@ -32,7 +26,7 @@ impl ProcessIo {
         while sent < size {
             // Before the attempt: a process that was continued and has read meanwhile is not stalled.
             let stopped = wait.stopped.is_set();
-            match self.send_piece(&data[sent..size.min(sent + PIECE)])? {
+            match self.send_piece(&data[sent..])? {
                 Sent::Bytes(count) => sent += count,
                 Sent::NoRoom => {
                     if let Some(events) = stopped.then(|| wait.stop_events()).flatten() {
@@ -55,7 +49,7 @@ impl ProcessIo {
     pub fn try_send(&self, data: &[u8]) -> Result<usize, IoError> {
         let mut sent = 0;
         while sent < data.len() {
-            match self.send_piece(&data[sent..data.len().min(sent + PIECE)])? {
+            match self.send_piece(&data[sent..])? {
                 Sent::Bytes(count) => sent += count,
                 Sent::NoRoom => break,
             }
@@ -68,45 +62,20 @@ impl ProcessIo {
         wait.sleep(&stdin, Interest::Write, &[&self.closed])
     }
 
-    /// Looks for room and writes under one lock, so that no other thread of ours can take the room in between.
     fn send_piece(&self, piece: &[u8]) -> Result<Sent, IoError> {
+        const EIO: Errno = Errno(5);
+        const EAGAIN: Errno = Errno(11);
+        const EPIPE: Errno = Errno(32);
         let stdin = lock(&self.stdin);
         let file = stdin.as_ref().ok_or(IoError::NoStdin)?;
-        match self.room(file)? {
-            Some(Room::Free) => write(file, piece),
-            Some(Room::Broken) => Err(IoError::BrokenStdin),
-            None => Ok(Sent::NoRoom),
+        match write_quietly(file.as_fd(), piece) {
+            Ok(count) => Ok(Sent::Bytes(count)),
+            Err(error) => match error.errno() {
+                EAGAIN => Ok(Sent::NoRoom),
+                // A terminal's side without another says it so.
+                EPIPE | EIO => Err(IoError::BrokenStdin),
+                _ => Err(error.into()),
+            },
         }
-    }
-
-    /// A pipe's writing end is "ready to read" exactly when its last reader is gone (POLLERR). To look before
-    /// writing keeps a host that has not ignored SIGPIPE alive.
-    fn room(&self, file: &File) -> Result<Option<Room>, IoError> {
-        const HUNG_UP: u32 = 1;
-        let descriptors = [(file.as_fd(), Interest::Read), (file.as_fd(), Interest::Write)];
-        let descriptors = if self.terminal { &descriptors[1..] } else { &descriptors };
-        Ok(match wait_ready::<IoError>(descriptors, Some(Instant::now()), None)? {
-            Readiness::Ready(bits) if !self.terminal && bits & HUNG_UP != 0 => Some(Room::Broken),
-            Readiness::Ready(_) => Some(Room::Free),
-            Readiness::TimedOut | Readiness::Interrupted => None,
-        })
-    }
-}
-
-enum Room {
-    Free,
-    Broken,
-}
-
-fn write(mut file: &File, piece: &[u8]) -> Result<Sent, IoError> {
-    const EIO: i32 = 5;
-    match file.write(piece) {
-        Ok(count) => Ok(Sent::Bytes(count)),
-        Err(error) if error.kind() == ErrorKind::BrokenPipe => Err(IoError::BrokenStdin),
-        Err(error) if error.raw_os_error() == Some(EIO) => Err(IoError::BrokenStdin),
-        Err(error) if matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::Interrupted) => {
-            Ok(Sent::NoRoom)
-        }
-        Err(error) => Err(error::kernel("write", &error).into()),
     }
 }
