@@ -81,14 +81,14 @@ def run(code: str, directory: Path) -> None:
 
 @pytest.mark.parametrize("block", blocks(), ids=str)
 def test_blocks_run(block: Block, tmp_path: Path) -> None:
-    for name in filter(is_fixture, _PROGRAM.findall(block.code)):
+    for name in filter(is_fixture, set(_PROGRAM.findall(block.code))):
         (tmp_path / name).symlink_to(build.program(name))
     run(block.code, tmp_path)
 
 
 @pytest.mark.parametrize("name", modules())
 def test_docstring_examples(name: str, tmp_path: Path) -> None:
-    for fixture in filter(is_fixture, _PROGRAM.findall(source_of(name).read_text())):
+    for fixture in filter(is_fixture, set(_PROGRAM.findall(source_of(name).read_text()))):
         (tmp_path / fixture).symlink_to(build.program(fixture))
     # Not `import NAME as`: the function `libdebug.debugger` hides the package of that name from it.
     find = f"m = importlib.import_module({name!r})"

@@ -115,6 +115,8 @@ impl Process {
     pub(crate) fn attach(shared: &Arc<Shared>, pid: Pid, kill_on_exit: bool, bell: &Bell) -> Result<Self> {
         let options = Options::DEBUGGER.exit_kill(kill_on_exit);
         let ptrace = Ptrace::for_this_thread();
+        // Any of its threads may stand for the process.
+        let pid = proc::status(pid.leader()).map_err(|_| Error::NoSuchProcess(pid))?.process;
         let mut tids = BTreeSet::new();
         if let Err(error) = seize_all(ptrace, pid, options, &mut tids) {
             release_all(ptrace, tids);

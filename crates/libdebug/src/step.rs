@@ -69,7 +69,9 @@ impl Process {
         let Some(thread) = self.threads.get(&tid) else { return Ok(()) };
         let mut registers = lock(&thread.cell.registers);
         match place {
-            SavedFlags::InRegister(register) => registers.change_general(register, |value| value & !TRAP_FLAG),
+            SavedFlags::InRegister(register) => {
+                registers.change_general(register, |value| value & !TRAP_FLAG)
+            }
             SavedFlags::OnStack => {
                 // The second byte has the flag, whatever the copy's size.
                 let at = registers.general().map_or(0, |own| own.sp() + 1);

@@ -23,8 +23,12 @@ fn said(output: &Output) -> String {
 #[test]
 fn the_demo_stops_looks_and_talks() {
     let text = said(&example("demo").output().unwrap());
-    for words in ["said \"/\", called malloc ", "hit 3, edi = Some(2)", "answered \"echo: hello\"", "exit code Some(7)"]
-    {
+    for words in [
+        "said \"/\", called malloc ",
+        "hit 3, edi = Some(2)",
+        "answered \"echo: hello\"",
+        "exit code Some(7)",
+    ] {
         assert!(text.contains(words), "{words:?} is not in:\n{text}");
     }
 }

@@ -86,7 +86,10 @@ fn stepping_changes_no_result_and_passes_traps_one_instruction_at_a_time() {
         }
         // Only a trap of ours can end a step right behind a load of ss.
         let traced = trace(&debugger, &thread);
-        assert!(traced == plain || name == "mov_ss" && traced.len() <= plain.len() + 1, "{name}: {traced:x?}");
+        assert!(
+            traced == plain || name == "mov_ss" && traced.len() <= plain.len() + 1,
+            "{name}: {traced:x?}"
+        );
         cont(&debugger);
         assert!(!debugger.is_dead(), "{name} is called twice");
         assert_eq!(finish(&debugger), "ok\n", "{name}, stepped over traps");
