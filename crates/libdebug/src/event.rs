@@ -45,14 +45,13 @@ impl Process {
     pub(crate) fn on_event(&mut self, tid: Tid, event: Event, bell: &Bell) {
         let result = match event {
             Event::Died(death) => {
-                self.guests.remove(&tid);
                 self.newborns.remove(&tid);
                 self.bury(tid, Some(death));
-                Ok(())
+                self.dismiss_guest(tid, bell)
             }
             Event::Stopped(stop) if self.threads.contains_key(&tid) => self.on_stop(tid, stop, bell),
             Event::Stopped(Stop::Exec) if tid == self.pid().leader() => self.on_exec(tid, bell),
-            Event::Stopped(stop) if self.guests.contains(&tid) => self.on_guest_stop(tid, stop),
+            Event::Stopped(stop) if self.guests.contains(&tid) => self.on_guest_stop(tid, stop, bell),
             // A new tracee can report its first stop before its creator reports having created it.
             Event::Stopped(_) => {
                 self.newborns.insert(tid);
@@ -79,9 +78,8 @@ impl Process {
             Stop::Vfork => self.on_vfork(tid, bell),
             Stop::Exec => self.on_exec(tid, bell),
             Stop::Exit => self.on_exit(tid),
-            Stop::Group(_) | Stop::Event | Stop::VforkDone | Stop::Syscall | Stop::Seccomp => {
-                self.go_on(tid, bell)
-            }
+            Stop::VforkDone => self.go_on_from_call(tid, bell),
+            Stop::Group(_) | Stop::Event | Stop::Syscall | Stop::Seccomp => self.go_on(tid, bell),
         }
     }
 
@@ -246,8 +244,21 @@ impl Process {
         if let Some(child) = self.await_newborn(tid)? {
             self.placement.release(child);
             self.admit_guest(child);
+            if let Some(thread) = self.threads.get_mut(&tid) {
+                thread.held = Some(child);
+                return Ok(());
+            }
         }
-        self.go_on(tid, bell)
+        self.go_on_from_call(tid, bell)
+    }
+
+    /// A vfork child needs its creator suspended no longer.
+    fn dismiss_guest(&mut self, guest: Tid, bell: &Bell) -> Result<()> {
+        self.guests.remove(&guest);
+        let holder = self.threads.iter_mut().find(|(_, thread)| thread.held == Some(guest));
+        let Some((&creator, thread)) = holder else { return Ok(()) };
+        thread.held = None;
+        self.go_on_from_call(creator, bell)
     }
 
     fn admit_guest(&mut self, child: Tid) {
@@ -284,13 +295,13 @@ impl Process {
         let _ = self.ptrace.detach(child, None);
     }
 
-    fn on_guest_stop(&mut self, tid: Tid, stop: Stop) -> Result<()> {
+    fn on_guest_stop(&mut self, tid: Tid, stop: Stop, bell: &Bell) -> Result<()> {
         match stop {
             Stop::Signal(Signal::TRAP) => self.on_guest_trap(tid),
             Stop::Signal(signal) => Ok(self.ptrace.cont(tid, Some(signal))?),
             Stop::Exec => {
-                self.guests.remove(&tid);
-                Ok(self.ptrace.detach(tid, None)?)
+                let _ = self.ptrace.detach(tid, None);
+                self.dismiss_guest(tid, bell)
             }
             Stop::Clone | Stop::Fork | Stop::Vfork => {
                 if let Some(child) = self.await_newborn(tid)? {

@@ -39,6 +39,9 @@ pub(crate) struct Thread {
     /// The pending signal is a fault of the instruction at the pc, not something that came from outside.
     pub(crate) at_fault: bool,
     pub(crate) stepping: bool,
+    /// Suspended until this vfork child executes a program or ends. It stays in the stop of the vfork as long:
+    /// let go, it would wait in the kernel where no interrupt reaches it.
+    pub(crate) held: Option<Tid>,
     /// Signals that came while none could be delivered, in the middle of the debugger's own steps: sent again
     /// when the thread next runs freely.
     pub(crate) deferred: Vec<(Signal, Option<SignalInfo>)>,
@@ -56,6 +59,7 @@ impl Thread {
             at_signal: false,
             at_fault: false,
             stepping: false,
+            held: None,
             deferred: Vec::new(),
             requeued: VecDeque::new(),
         }
@@ -125,6 +129,10 @@ impl Process {
 
     pub(crate) fn pid(&self) -> Pid {
         self.session.pid
+    }
+
+    pub(crate) fn is_held(&self, tid: Tid) -> bool {
+        self.threads.get(&tid).is_some_and(|thread| thread.held.is_some())
     }
 
     /// Takes a thread in, visible to users from now on.

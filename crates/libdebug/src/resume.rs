@@ -43,7 +43,9 @@ impl Process {
     /// all others are still stopped; when that sets something off, everything stays stopped for its handler.
     pub(crate) fn thaw(&mut self, bell: &Bell) -> Result<()> {
         let mut planned = Vec::new();
-        for tid in self.stopped_tids() {
+        let (held, free): (Vec<_>, Vec<_>) =
+            self.stopped_tids().into_iter().partition(|&tid| self.is_held(tid));
+        for tid in free {
             let (plan, stub) = self.plan_thread(tid)?;
             if plan == Plan::InPlace {
                 self.step_in_place(tid, bell)?;
@@ -55,6 +57,9 @@ impl Process {
         }
         self.frozen = false;
         self.session.set_phase(Phase::Running);
+        for tid in held {
+            self.prepare(tid, None)?;
+        }
         for (tid, plan, stub) in planned {
             self.resume_planned(tid, plan, stub)?;
         }

@@ -121,6 +121,7 @@ impl Process {
     }
 
     fn step_once(&mut self, tid: Tid, pc: Option<u64>, bell: &Bell) -> Result<()> {
+        self.await_release(tid, bell);
         let deliver = self.signal_for_step(tid);
         if let Some(thread) = self.threads.get(&tid) {
             let mut stop = lock(&thread.cell.stop);
@@ -132,11 +133,21 @@ impl Process {
             thread.deferred = deferred.unwrap_or_default();
             thread.stepping = true;
         }
-        let Some(signal) = prepared else { return Ok(()) };
+        let Some(signal) = prepared.filter(|_| !self.is_held(tid)) else { return Ok(()) };
         let stepped = self.ptrace.step(tid, signal);
         self.started(tid, stepped)?;
         self.await_thread(tid, bell);
         Ok(())
+    }
+
+    /// A thread whose vfork child is not done cannot go on.
+    fn await_release(&mut self, tid: Tid, bell: &Bell) {
+        if let Some(thread) = self.threads.get_mut(&tid) {
+            thread.stepping = true;
+        }
+        while self.is_held(tid) && !self.shared.interrupt.load(Ordering::Acquire) {
+            self.wait_once(bell);
+        }
     }
 
     /// A fault's signal goes with the step, as the instruction can get no further; one from outside waits.
