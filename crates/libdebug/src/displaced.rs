@@ -177,7 +177,7 @@ impl Process {
     }
 
     fn map_area(&mut self, tid: Tid, near: u64) -> Result<Option<u64>> {
-        let maps = proc::maps(self.pid())?;
+        let maps = proc::maps(self.session.inhabited())?;
         for start in gaps(&maps, near) {
             match self.inject_mmap(tid, start, AREA) {
                 Ok(true) => return Ok(Some(start)),

@@ -33,7 +33,7 @@ impl Debugger {
     /// ended. Does not wait.
     pub fn executable(&self) -> Option<String> {
         let session = self.shared().session()?;
-        proc::executable(session.pid).ok().map(|path| path.to_string_lossy().into_owned())
+        proc::executable(session.inhabited()).ok().map(|path| path.to_string_lossy().into_owned())
     }
 
     /// How many threads [`Debugger::threads`] would list. Does not wait.

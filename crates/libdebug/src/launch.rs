@@ -51,13 +51,8 @@ impl Process {
         let pid = spawned.map_err(|error| spawn_error(&spec, error))?.pid;
         // The program has its own copies of the descriptors: ours would keep its streams from ending.
         *lock(&shared.foreground) = spec.ends.started(pid);
-        let mut process = match Self::around(shared, pid, options) {
-            Ok(process) => process,
-            Err(error) => {
-                end_stray(ptrace, pid);
-                return Err(error);
-            }
-        };
+        let memory = ProcessMemory::open(pid).inspect_err(|_| end_stray(ptrace, pid))?;
+        let mut process = Self::around(shared, pid, memory, options);
         process.adopt(pid.leader(), Run::Stopped);
         let started =
             if spec.to_entry_point { process.run_to_entry_point(bell) } else { process.leave_exec(bell) };
@@ -69,9 +64,8 @@ impl Process {
         Ok(process)
     }
 
-    fn around(shared: &Arc<Shared>, pid: Pid, options: Options) -> Result<Self> {
-        let session = Arc::new(Session::new(pid, ProcessMemory::open(pid)?));
-        Ok(Self::new(Arc::clone(shared), session, options))
+    fn around(shared: &Arc<Shared>, pid: Pid, memory: ProcessMemory, options: Options) -> Self {
+        Self::new(Arc::clone(shared), Arc::new(Session::new(pid, memory)), options)
     }
 
     fn note_started(&mut self) {
@@ -122,12 +116,20 @@ impl Process {
             release_all(ptrace, tids);
             return Err(error);
         }
-        let mut process = Self::around(shared, pid, options)?;
+        // The address space of a leader that has exited is to be had from another thread.
+        let others = tids.iter().filter(|&&tid| tid != pid.leader()).map(|tid| Pid(tid.0));
+        let Some(memory) = [pid].into_iter().chain(others).find_map(|pid| ProcessMemory::open(pid).ok())
+        else {
+            release_all(ptrace, tids);
+            return Err(Error::NoSuchProcess(pid));
+        };
+        let mut process = Self::around(shared, pid, memory, options);
         if !tids.contains(&pid.leader()) {
             process.adopt_zombie(pid.leader());
         }
-        // Ascending, so the leader comes first.
-        tids.into_iter().for_each(|tid| process.adopt(tid, Run::Running));
+        // The leader comes first, which after a wrap of the kernel's numbers need not be the lowest.
+        let (leader, others): (Vec<_>, Vec<_>) = tids.into_iter().partition(|&tid| tid == pid.leader());
+        leader.into_iter().chain(others).for_each(|tid| process.adopt(tid, Run::Running));
         process.freeze(bell);
         process.happenings.clear();
         process.note_started();

@@ -180,9 +180,20 @@ impl Session {
         if let Some((_, maps)) = cache.as_ref().filter(|(at, _)| *at == stop) {
             return Ok(Arc::clone(maps));
         }
-        let maps: Arc<[proc::Map]> = proc::maps(self.pid)?.into();
+        let maps: Arc<[proc::Map]> = proc::maps(self.inhabited())?.into();
         *cache = Some((stop, Arc::clone(&maps)));
         Ok(maps)
+    }
+
+    /// The pid, or another thread's tid where the leader has exited: it has no address space any more, to
+    /// /proc, while the process lives on.
+    pub(crate) fn inhabited(&self) -> Pid {
+        let threads = read(&self.threads);
+        let gone = |cell: &ThreadCell| cell.zombie.load(Ordering::Acquire) || cell.death().is_some();
+        let living = threads.iter().find(|cell| !gone(cell));
+        living
+            .filter(|_| threads.first().is_some_and(|leader| gone(leader)))
+            .map_or(self.pid, |cell| Pid(cell.tid.0))
     }
 
     pub(crate) fn forget_maps(&self) {

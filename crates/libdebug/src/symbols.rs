@@ -175,7 +175,7 @@ fn scope_name(scope: &FileScope) -> String {
 }
 
 fn program_path(session: &Session) -> Result<String> {
-    Ok(proc::executable(session.pid)?.to_string_lossy().into_owned())
+    Ok(proc::executable(session.inhabited())?.to_string_lossy().into_owned())
 }
 
 fn mapped_file(session: &Session, maps: &[proc::Map], scope: &FileScope) -> Result<(Mapped, Vec<Note>)> {
@@ -263,9 +263,9 @@ impl Shared {
             return None;
         }
         if program_path(session).is_ok_and(|program| program == path) {
-            return Some(PathBuf::from(format!("/proc/{}/exe", session.pid)));
+            return Some(PathBuf::from(format!("/proc/{}/exe", session.inhabited())));
         }
-        Some(PathBuf::from(format!("/proc/{}/root{path}", session.pid)))
+        Some(PathBuf::from(format!("/proc/{}/root{path}", session.inhabited())))
     }
 }
 
