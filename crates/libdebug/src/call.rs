@@ -1,7 +1,7 @@
 //! System calls that the tracee makes on the debugger's behalf.
 
 use libdebug_arch::x86_64::index;
-use libdebug_kernel::{Event, Signal, Stop, Tid, Wait};
+use libdebug_kernel::{Event, Signal, SignalInfo, Stop, Tid, Wait};
 
 use crate::error::{Error, Result};
 use crate::process::Process;
@@ -67,13 +67,16 @@ impl Process {
         }
     }
 
-    /// The siginfo of a signal that was requeued comes back with it.
+    /// The siginfo of a signal that was requeued comes back with it. Real-time signals that others have queued
+    /// before ours came back are passed ahead of, so that all keep their order.
     pub(crate) fn restore_signal_info(&mut self, tid: Tid, signal: Signal) {
         let Some(thread) = self.threads.get_mut(&tid) else { return };
         let Some(place) = thread.requeued.iter().position(|info| info.signal() == signal) else { return };
-        if let Some(info) = thread.requeued.remove(place) {
-            let _ = self.ptrace.set_signal_info(tid, &info);
-        }
+        let Some(info) = thread.requeued.remove(place) else { return };
+        let found = self.ptrace.signal_info(tid).ok();
+        let overtaken = found.filter(|found| signal >= REAL_TIME && !is_own(found));
+        thread.requeued.extend(overtaken);
+        let _ = self.ptrace.set_signal_info(tid, &info);
     }
 
     /// The address of a `syscall` instruction: the vDSO's as a rule, else any in executable memory, so that the
@@ -106,6 +109,15 @@ impl Process {
         let arguments = [address, size, READ_EXECUTE, PRIVATE_ANONYMOUS_FIXED_NOREPLACE, u64::MAX, 0];
         Ok(self.inject_syscall(tid, MMAP, arguments)? == address.cast_signed())
     }
+}
+
+/// Signals from here on queue up; of the others one of each kind waits at most (signal(7)).
+const REAL_TIME: Signal = Signal(32);
+
+/// Whether tgkill of this process has sent it.
+fn is_own(info: &SignalInfo) -> bool {
+    const SI_TKILL: i32 = -6;
+    info.code() == SI_TKILL && info.sender() == std::process::id().cast_signed()
 }
 
 /// The registers of a thread about to execute `syscall` at `gadget`; no system call is pending (orig_rax).
