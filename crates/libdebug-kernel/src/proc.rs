@@ -92,6 +92,8 @@ pub struct Status {
     pub state: char,
     /// Its thread group.
     pub process: Pid,
+    /// The process that it is a child of.
+    pub parent: Pid,
     /// Its tracer's tid, 0 without one.
     pub tracer: Tid,
 }
@@ -106,7 +108,12 @@ pub fn status(tid: Tid) -> Result<Status> {
     let field = |name: &str| text.lines().find_map(|line| line.strip_prefix(name)).map(str::trim);
     let number = |name| field(name).and_then(|value| value.parse().ok()).unwrap_or(0);
     let state = field("State:").and_then(|value| value.chars().next()).unwrap_or('?');
-    Ok(Status { state, process: Pid(number("Tgid:")), tracer: Tid(number("TracerPid:")) })
+    Ok(Status {
+        state,
+        process: Pid(number("Tgid:")),
+        parent: Pid(number("PPid:")),
+        tracer: Tid(number("TracerPid:")),
+    })
 }
 
 /// A word of the auxiliary vector of `pid` (getauxval(3)), such as `libc::AT_ENTRY`, 64-bit layout.

@@ -14,6 +14,7 @@ impl Tracer {
     pub(crate) fn step(&self, tid: Tid, step: impl FnOnce(&mut Process, &Bell) -> Result<()>) {
         if let Some(process) = self.process.borrow_mut().as_mut() {
             let stepped = step(process, &self.bell);
+            process.freeze(&self.bell);
             process.end_step(tid);
             self.note_outcome(process, stepped);
         }

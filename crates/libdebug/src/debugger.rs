@@ -118,6 +118,7 @@ impl Debugger {
     /// Posts a command that makes a session, and waits for it as for a stop: a library's initializer can run for
     /// ever before the entry point.
     fn begin(&self, command: impl FnOnce(Responder<Result<Arc<Session>>>) -> Command) -> Result<()> {
+        self.shared.forget_failures();
         self.shared.interrupt.store(false, Ordering::Release);
         self.shared.stopped.clear();
         let (responder, answer) = reply();
@@ -188,7 +189,6 @@ impl Debugger {
             self.ask(Command::Kill)??;
             self.close_io();
         }
-        let _ = self.shared.take_failure();
         Ok(())
     }
 
@@ -204,6 +204,7 @@ impl Debugger {
     /// [`Error::Died`] when there is nothing left to go on; [`Error::Callback`] when one failed since the last
     /// call that said so; those of [`Debugger::wait`].
     pub fn cont(&self) -> Result<()> {
+        self.forbid_in_callback("cont")?;
         self.resume(Command::Cont)
     }
 
@@ -355,11 +356,7 @@ impl Debugger {
     /// Those of [`Debugger::wait`]; [`Error::Died`] when there is no memory any more.
     pub fn maps(&self) -> Result<Arc<[proc::Map]>> {
         let session = self.stopped_session()?;
-        if tracer_is_current(&self.shared) {
-            // A callback can change them in the middle of a stop, by stepping over a system call.
-            session.forget_maps();
-        }
-        Ok(session.maps()?)
+        self.current_maps(&session)
     }
 
     /// The input and output of the process, unless it has the host's own.

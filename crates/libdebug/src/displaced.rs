@@ -136,7 +136,9 @@ impl Process {
     /// The part of `code` that a stub for `site` may stand for: another site's instruction is not its business.
     fn up_to_next_site(&self, site: u64, mut code: Vec<u8>) -> Vec<u8> {
         let own = self.isa.decode(&code, site).map_or(code.len(), |instruction| instruction.length);
-        if let Some(next) = self.sites.next_after(site) {
+        let nearest =
+            [self.sites.next_after(site), self.hardware.next_after(site)].into_iter().flatten().min();
+        if let Some(next) = nearest {
             code.truncate(own.max((next - site).min(16) as usize));
         }
         code

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
-use libdebug_kernel::{Bell, Event, Pid, ProcessMemory, Signal, Stop, Tid, Wait, proc};
+use libdebug_kernel::{Bell, Event, Pid, ProcessMemory, Signal, Stop, Tid, Wait, decode, proc};
 
 use crate::error::Result;
 use crate::mailbox::lock;
@@ -52,6 +52,11 @@ impl Process {
             Event::Stopped(stop) if self.threads.contains_key(&tid) => self.on_stop(tid, stop, bell),
             Event::Stopped(Stop::Exec) if tid == self.pid().leader() => self.on_exec(tid, bell),
             Event::Stopped(stop) if self.guests.contains(&tid) => self.on_guest_stop(tid, stop, bell),
+            // A new tracee that is killed ends before anybody has told of it.
+            Event::Stopped(Stop::Exit) => {
+                self.newborns.remove(&tid);
+                self.ptrace.cont(tid, None).map_err(Into::into)
+            }
             // A new tracee can report its first stop before its creator reports having created it.
             Event::Stopped(_) => {
                 self.newborns.insert(tid);
@@ -59,7 +64,11 @@ impl Process {
             }
         };
         match result {
-            Err(error) if !error.is_death() => self.shared.fail(Box::new(error)),
+            Err(error) if !error.is_death() => {
+                // The thread stands where it stands, and somebody has to be told.
+                self.shared.fail(Box::new(error));
+                self.happenings.push_back(Happening::Failed);
+            }
             _ => {}
         }
     }
@@ -188,9 +197,16 @@ impl Process {
     }
 
     fn on_debug_trap(&mut self, tid: Tid, bell: &Bell) -> Result<()> {
-        let fired = self.take_fired(tid);
-        if let Some(thread) = self.threads.get_mut(&tid) {
-            thread.stepping = false;
+        let (fired, stepped) = self.take_fired(tid);
+        let Some(thread) = self.threads.get_mut(&tid) else { return Ok(()) };
+        if thread.stepping && !stepped {
+            // An execution breakpoint at the instruction that is being stepped: it has not been executed.
+            return Ok(());
+        }
+        let stepping = std::mem::replace(&mut thread.stepping, false);
+        if !stepping && fired.is_empty() && !thread.was_stepped {
+            // The program traces itself, with the trap flag.
+            return self.on_signal(tid, Signal::TRAP, bell);
         }
         if !self.frozen && fired.iter().all(|cell| cell.is_native()) {
             fired.iter().for_each(|cell| cell.count_hit());
@@ -209,11 +225,27 @@ impl Process {
         if let Some(thread) = self.threads.get_mut(&tid) {
             thread.run = Run::Exiting;
             thread.cell.zombie.store(true, Ordering::Release);
-            let mut registers = lock(&thread.cell.registers);
-            registers.load_general(self.ptrace, tid)?;
-            registers.load_extended(self.ptrace, tid)?;
+        }
+        // A thread that was killed on its way out has none left to read.
+        let _ = self.load_all(tid);
+        if self.promised {
+            return self.give_back(tid);
         }
         Ok(self.ptrace.cont(tid, None)?)
+    }
+
+    /// A death that we wait for is gone for all of the host: the kernel keeps it for a parent in another process
+    /// only. A child of the host's is let go at its exit event, which tells how it ends, and dies for its own
+    /// parent.
+    fn give_back(&mut self, tid: Tid) -> Result<()> {
+        let status = self.ptrace.event_message(tid)?;
+        self.ptrace.detach(tid, None)?;
+        let death = match decode(i32::try_from(status).unwrap_or_default()) {
+            Some(Event::Died(death)) => Some(death),
+            _ => None,
+        };
+        self.bury(tid, death);
+        Ok(())
     }
 
     fn on_clone(&mut self, tid: Tid, bell: &Bell) -> Result<()> {
@@ -279,6 +311,10 @@ impl Process {
         }
         // It has been created: its first stop comes without anybody's help.
         match self.ptrace.wait_for(child)? {
+            Wait::Tracee(_, Event::Stopped(Stop::Exit)) => {
+                let _ = self.ptrace.cont(child, None);
+                Ok(None)
+            }
             Wait::Tracee(_, Event::Stopped(_)) => Ok(Some(child)),
             _ => Ok(None),
         }

@@ -124,6 +124,8 @@ impl Process {
             return Err(Error::NoSuchProcess(pid));
         };
         let mut process = Self::around(shared, pid, memory, options);
+        let own = Pid(std::process::id().cast_signed());
+        process.promised = proc::status(pid.leader()).is_ok_and(|status| status.parent == own);
         if !tids.contains(&pid.leader()) {
             process.adopt_zombie(pid.leader());
         }

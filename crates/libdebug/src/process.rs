@@ -39,6 +39,9 @@ pub(crate) struct Thread {
     /// The pending signal is a fault of the instruction at the pc, not something that came from outside.
     pub(crate) at_fault: bool,
     pub(crate) stepping: bool,
+    /// It was stepped by us once. A `popf` under a step can leave the trap flag set behind the kernel's back, so
+    /// that a trap that nobody asked for is not the program's for certain any more.
+    pub(crate) was_stepped: bool,
     /// Suspended until this vfork child executes a program or ends. It stays in the stop of the vfork as long:
     /// let go, it would wait in the kernel where no interrupt reaches it.
     pub(crate) held: Option<Tid>,
@@ -59,6 +62,7 @@ impl Thread {
             at_signal: false,
             at_fault: false,
             stepping: false,
+            was_stepped: false,
             held: None,
             deferred: Vec::new(),
             requeued: VecDeque::new(),
@@ -79,6 +83,8 @@ pub(crate) enum Happening {
     Arrived(Tid),
     /// The last thread ended.
     Ended,
+    /// The kernel refused something that an event called for.
+    Failed,
 }
 
 /// The process under debug. Every method runs on the tracer thread.
@@ -100,6 +106,8 @@ pub(crate) struct Process {
     /// Vfork children: not under debug, but they run in our memory, with our traps, until they execute.
     pub(crate) guests: BTreeSet<Tid>,
     pub(crate) options: Options,
+    /// Another thread of the host has started it, and will wait for its end.
+    pub(crate) promised: bool,
     /// Every breakpoint only counts: nobody is going to look at registers at a hit.
     pub(crate) only_native: bool,
     pub(crate) placement: Placement,
@@ -121,6 +129,7 @@ impl Process {
             newborns: BTreeSet::new(),
             guests: BTreeSet::new(),
             options,
+            promised: false,
             only_native: true,
             placement: Placement::new(&shared),
             shared,
@@ -151,6 +160,11 @@ impl Process {
 
     pub(crate) fn any_running(&self) -> bool {
         self.threads.values().any(|thread| thread.run == Run::Running)
+    }
+
+    /// Nothing of the process will run any more, and its death is all that it has to tell.
+    fn is_ending(&self) -> bool {
+        !self.threads.is_empty() && self.threads.values().all(|thread| thread.run == Run::Exiting)
     }
 
     /// The tids of the threads in a ptrace-stop.
@@ -221,7 +235,7 @@ impl Process {
             // A thread that is gone reports its death to the wait below.
             let _ = self.ptrace.interrupt(tid);
         }
-        while self.any_running() {
+        while self.any_running() || self.is_ending() {
             self.wait_once(bell);
         }
     }

@@ -96,6 +96,11 @@ impl Shared {
         lock(&self.failures).push(error);
     }
 
+    /// A process begins: what the one before it left does not concern anybody any more.
+    pub(crate) fn forget_failures(&self) {
+        lock(&self.failures).clear();
+    }
+
     /// The oldest failure that nobody was told of.
     pub(crate) fn take_failure(&self) -> Option<BoxError> {
         let mut failures = lock(&self.failures);

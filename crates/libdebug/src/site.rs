@@ -157,6 +157,11 @@ impl HardwareSlots {
         self.0.iter().all(Option::is_none)
     }
 
+    /// The nearest address above `address` that is waited for.
+    pub(crate) fn next_after(&self, address: u64) -> Option<u64> {
+        self.0.iter().flatten().map(|cell| cell.address).filter(|&next| next > address).min()
+    }
+
     fn slot_of(&self, id: BreakpointId) -> Option<usize> {
         self.0.iter().position(|slot| slot.as_ref().is_some_and(|cell| cell.id == id))
     }
@@ -209,6 +214,8 @@ impl Process {
         }
         let free = self.hardware.0.iter().position(Option::is_none).ok_or(BreakpointError::NoFreeRegister)?;
         self.hardware.0[free] = Some(Arc::clone(cell));
+        // A stub that stands for the instruction there too would pass it by.
+        self.site_added(cell.address);
         let written = self.write_hardware();
         if written.is_err() {
             self.hardware.0[free] = None;
@@ -258,13 +265,14 @@ impl Process {
     }
 
     /// What fired in `tid`; reading clears it, as the CPU never does.
-    pub(crate) fn take_fired(&mut self, tid: Tid) -> Vec<Arc<BreakpointCell>> {
+    /// With it comes whether a single step has ended.
+    pub(crate) fn take_fired(&mut self, tid: Tid) -> (Vec<Arc<BreakpointCell>>, bool) {
         if self.hardware.is_empty() {
-            return Vec::new();
+            return (Vec::new(), true);
         }
         let status = self.ptrace.debug_register(tid, DR6).unwrap_or(0);
         let _ = self.ptrace.set_debug_register(tid, DR6, 0);
-        self.hardware.fired(status)
+        (self.hardware.fired(status), debug_registers::decode_status(status).single_step)
     }
 }
 

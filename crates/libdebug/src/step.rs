@@ -132,6 +132,7 @@ impl Process {
         if let Some(thread) = self.threads.get_mut(&tid) {
             thread.deferred = deferred.unwrap_or_default();
             thread.stepping = true;
+            thread.was_stepped = true;
         }
         let Some(signal) = prepared.filter(|_| !self.is_held(tid)) else { return Ok(()) };
         let stepped = self.ptrace.step(tid, signal);
@@ -183,8 +184,13 @@ impl Process {
         // A completed step clears the flag (the debug trap); everything else came in between.
         let completed = !std::mem::replace(&mut thread.stepping, false);
         let signal = lock(&thread.cell.stop).deliver;
+        let at_signal = thread.at_signal;
         if completed {
             return self.after_trap(tid);
+        }
+        if at_signal && signal.is_none() {
+            // An execution breakpoint stopped the step before the instruction; the CPU lets it pass now (RF).
+            return Ok(Next::Again);
         }
         let Some(signal) = signal else {
             // An interrupt from before this step, or a system call's own event in the middle of it. The step's

@@ -94,7 +94,7 @@ impl Debugger {
         if *scope == FileScope::Absolute {
             return Ok(Resolved { address, notes: Vec::new() });
         }
-        let maps = session.maps()?;
+        let maps = self.current_maps(&session)?;
         if *scope == FileScope::Hybrid {
             if maps.iter().any(|map| map.contains(address)) {
                 return Ok(Resolved { address, notes: Vec::new() });
@@ -113,7 +113,7 @@ impl Debugger {
     /// [`Error::NoSuchSymbol`], [`Error::NoSuchFile`], [`Error::BadSymbol`], and those of [`Debugger::wait`].
     pub fn resolve_symbol(&self, symbol: &str, scope: &FileScope) -> Result<Resolved> {
         let session = self.stopped_session()?;
-        let maps = session.maps()?;
+        let maps = self.current_maps(&session)?;
         let (name, offset) = split_offset(symbol)?;
         let mut notes = Vec::new();
         let files = match scope {
@@ -141,7 +141,7 @@ impl Debugger {
     /// Those of [`Debugger::wait`].
     pub fn symbol_at(&self, address: u64) -> Result<Option<(String, u64)>> {
         let session = self.stopped_session()?;
-        let maps = session.maps()?;
+        let maps = self.current_maps(&session)?;
         let Some(map) = maps.iter().find(|map| map.contains(address) && map.has_file()) else {
             return Ok(None);
         };

@@ -16,7 +16,7 @@ use crate::error::{BoxError, Error, Result};
 use crate::launch::LaunchSpec;
 use crate::mailbox::{Responder, lock};
 use crate::process::{Happening, Process, Run};
-use crate::session::{Session, Shared, StopReason, ThreadCell};
+use crate::session::{Phase, Session, Shared, StopReason, ThreadCell};
 use crate::thread::Thread;
 
 /// Everything that a user's thread can ask of the tracer thread.
@@ -112,7 +112,10 @@ struct Farewell(Arc<Shared>);
 impl Drop for Farewell {
     fn drop(&mut self) {
         CURRENT.set(None);
-        self.0.set_session(None);
+        if let Some(session) = self.0.session() {
+            session.closed.store(true, Ordering::Release);
+            session.set_phase(Phase::Dead);
+        }
         self.0.mailbox.close();
         self.0.stopped.set();
     }
@@ -235,7 +238,7 @@ impl Tracer {
         while let Some(happening) = self.next_happening() {
             stop |= match happening {
                 Happening::Hit(tid, cell) => self.handle_hit(tid, &cell),
-                Happening::Arrived(_) | Happening::Ended => true,
+                Happening::Arrived(_) | Happening::Ended | Happening::Failed => true,
             };
             stop |= !self.in_callback() && self.stop_wanted.take();
         }

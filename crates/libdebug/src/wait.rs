@@ -93,7 +93,9 @@ impl Debugger {
     /// [`Error::NoProcess`], [`Error::Terminated`].
     pub fn interrupt(&self) -> Result<()> {
         let session = self.open_session()?;
-        if session.phase() == Phase::Running {
+        if let Some(tracer) = tracer::current(self.shared()) {
+            tracer.note_stop_wanted(true);
+        } else if session.phase() == Phase::Running {
             self.shared().interrupt.store(true, Ordering::Release);
             self.shared().mailbox.ring();
         }
@@ -188,13 +190,24 @@ impl Debugger {
 
     pub(crate) fn raise_failure(&self) -> Result<()> {
         match self.shared().take_failure() {
-            Some(error) if !tracer_is_current(self.shared()) => Err(Error::Callback(error)),
+            Some(error) if !tracer_is_current(self.shared()) => {
+                // The engine's own errors say by themselves what failed.
+                Err(error.downcast::<Error>().map_or_else(Error::Callback, |own| *own))
+            }
             Some(error) => {
                 self.shared().fail(error);
                 Ok(())
             }
             None => Ok(()),
         }
+    }
+
+    /// The maps, read once a published stop; anew in a callback, as the process has run since that stop.
+    pub(crate) fn current_maps(&self, session: &Session) -> Result<Arc<[proc::Map]>> {
+        if tracer_is_current(self.shared()) {
+            session.forget_maps();
+        }
+        Ok(session.maps()?)
     }
 
     /// One round trip to the tracer thread; none from a callback, which runs there.

@@ -7,39 +7,6 @@ use common::{PATIENCE, finish, kill, output, program};
 use libdebug::{Action, Debugger};
 
 #[test]
-fn no_signal_is_lost_in_a_hot_breakpoint() {
-    for action in [Action::Count, Action::call(|_, _| Ok(())), Action::Stop] {
-        let debugger = Debugger::builder(program("signals")).arg("500").run().unwrap();
-        let hits = debugger.breakpoint_with("hot", action.clone()).unwrap();
-        while !debugger.is_dead() {
-            debugger.cont().unwrap();
-            debugger.wait_timeout(PATIENCE).unwrap();
-        }
-        let text = output(&debugger);
-        assert!(
-            text.starts_with("sent=500 received=500 ") && text.ends_with(" ok\n"),
-            "{action:?}: {text:?}"
-        );
-        assert_eq!(debugger.exit_code().unwrap(), Some(0));
-        assert!(hits.hit_count() > 0);
-    }
-}
-
-#[test]
-fn no_signal_is_lost_in_a_thousand_steps() {
-    let debugger = Debugger::builder(program("signals")).arg("200").run().unwrap();
-    let hot = debugger.breakpoint("hot").unwrap();
-    debugger.cont().unwrap();
-    debugger.wait_timeout(PATIENCE).unwrap();
-    let thread = debugger.main_thread().unwrap();
-    (0..1000).for_each(|_| thread.step().unwrap());
-    thread.step_until(0, Some(1000)).unwrap();
-    hot.remove().unwrap();
-    assert!(finish(&debugger).contains("sent=200 received=200"));
-    assert_eq!(debugger.exit_code().unwrap(), Some(0));
-}
-
-#[test]
 fn children_of_every_kind_run_unharmed_past_our_breakpoints() {
     for action in [Action::Count, Action::call(|_, _| Ok(()))] {
         let debugger = Debugger::builder(program("forker")).arg("200").run().unwrap();
