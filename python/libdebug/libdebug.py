@@ -19,6 +19,8 @@ def debugger(
     auto_interrupt_on_command: bool = False,
     fast_memory: bool = True,
     kill_on_exit: bool = True,
+    escape_antidebug: bool = False,
+    follow_children: bool = True,
 ) -> Debugger:
     """Return a debugger for a program, which `run()` starts; or, without one, for `attach()`.
 
@@ -34,8 +36,11 @@ def debugger(
             for its next stop.
         fast_memory: whether memory is accessed through /proc/PID/mem, instead of word by word.
         kill_on_exit: whether the process is killed when this interpreter ends.
+        escape_antidebug: only False: system calls are not intercepted yet.
+        follow_children: taken as it comes: forked children run free, unharmed by breakpoints, in either case.
 
     Raises:
+        RuntimeError: `escape_antidebug` is on.
         FileNotFoundError: there is no such program.
         TypeError: an argument is of a wrong type.
 
@@ -47,6 +52,9 @@ def debugger(
         True
         >>> d.terminate()
     """
+    if escape_antidebug:
+        raise RuntimeError("escape_antidebug needs system calls to be intercepted, which is not there yet")
+    _ = follow_children
     settings: dict[str, Any] = {
         "aslr": aslr,
         "at_entry_point": continue_to_binary_entrypoint,

@@ -93,9 +93,7 @@ class Events:
             raise ValueError("Breakpoint condition is supported only for hardware watchpoints.")
         if hardware:
             length = self._checked_length(address, condition, length)
-        old = self._breakpoints.pop(address, None)
-        if old is not None:
-            self._core.remove_breakpoint(old)
+        # The new one first: where it is refused, the old one stays.
         new = self._core.set_breakpoint(
             address,
             position if isinstance(position, str) else hex(address),
@@ -103,6 +101,9 @@ class Events:
             length=length,
             callback=callback,
         )
+        old = self._breakpoints.get(address)
+        if old is not None:
+            self._core.remove_breakpoint(old)
         self._breakpoints[address] = new
         return new
 

@@ -53,7 +53,11 @@ class Program:
         """Replace the arguments; the program follows the first one, unless a path was given."""
         self._check_idle("argv")
         new = _arguments(value)
-        if not self._explicit_path and new and list(new[:1]) != list(self.argv[:1]):
+        if not self._explicit_path and not new:
+            raise ValueError(
+                "Argument list must maintain at least one element. Set a path to run without arguments."
+            )
+        if not self._explicit_path and list(new[:1]) != list(self.argv[:1]):
             self._take_path(new[0])
         self.argv = self._watched(new)
 
