@@ -1,0 +1,171 @@
+//! What ends a wait: a stop, an interrupt, a timeout, the host.
+#![allow(clippy::unwrap_used)]
+
+mod common;
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
+
+use common::{PATIENCE, cont, finish, interrupt, program, within};
+use libdebug::{Action, BoxError, Debugger, Error, Host, StopReason};
+
+/// A host that can be told to end its waits, as Python is by Ctrl-C. A signal would end the wait in the kernel; the
+/// tests have none to send, so this host's waits look around by themselves.
+#[derive(Default)]
+struct ImpatientHost(AtomicBool);
+
+impl Host for ImpatientHost {
+    fn check(&self) -> Result<(), BoxError> {
+        if self.0.swap(false, Ordering::AcqRel) { Err("Ctrl-C".into()) } else { Ok(()) }
+    }
+
+    fn has_check(&self) -> bool {
+        true
+    }
+}
+
+#[test]
+fn a_timeout_tells_what_each_thread_is_doing() {
+    for (how, wanted) in [("read", "sleeping in system call 0"), ("pause", "sleeping in system call 34")] {
+        let debugger = Debugger::builder(program("blocked")).arg(how).run().unwrap();
+        debugger.cont().unwrap();
+        common::line(&debugger);
+        let begun = Instant::now();
+        let error = debugger.wait_timeout(Duration::from_millis(100)).unwrap_err();
+        assert!(begun.elapsed() >= Duration::from_millis(100) && begun.elapsed() < Duration::from_secs(5));
+        let text = error.to_string();
+        assert!(matches!(error, Error::Timeout { .. }));
+        assert!(text.contains(wanted) && text.contains(&debugger.pid().unwrap().to_string()), "{text}");
+        interrupt(&debugger);
+        assert_eq!(debugger.main_thread().unwrap().stop_reasons().unwrap(), [StopReason::Interrupted]);
+    }
+}
+
+#[test]
+fn an_interrupt_stops_a_program_in_whatever_it_does() {
+    for name in ["sleeper", "spinner"] {
+        let debugger = Debugger::builder(program(name)).run().unwrap();
+        for _ in 0..100 {
+            debugger.cont().unwrap();
+            interrupt(&debugger);
+            assert!(!debugger.is_dead());
+            debugger.main_thread().unwrap().pc().unwrap();
+        }
+    }
+}
+
+#[test]
+fn an_interrupt_is_never_lost_in_a_storm_of_callbacks() {
+    for threads in ["1", "4"] {
+        for action in [Action::Count, Action::call(|_, _| Ok(()))] {
+            let debugger = Debugger::builder(program("threads")).args([threads, "10000000"]).run().unwrap();
+            let breakpoint = debugger.breakpoint_with("hot", action).unwrap();
+            for _ in 0..200 {
+                debugger.cont().unwrap();
+                interrupt(&debugger);
+                assert!(!debugger.is_dead());
+            }
+            assert!(breakpoint.hit_count() > 0);
+        }
+    }
+}
+
+#[test]
+fn interrupts_from_many_threads_at_once_are_one_stop() {
+    let debugger = Debugger::builder(program("threads")).args(["2", "10000000"]).run().unwrap();
+    debugger.breakpoint_with("hot", Action::Count).unwrap();
+    let done = Arc::new(AtomicBool::new(false));
+    let others: Vec<_> = (0..3)
+        .map(|_| {
+            let (debugger, done) = (debugger.clone(), Arc::clone(&done));
+            std::thread::spawn(move || {
+                while !done.load(Ordering::Acquire) {
+                    debugger.interrupt().unwrap();
+                    std::thread::yield_now();
+                }
+            })
+        })
+        .collect();
+    for _ in 0..300 {
+        debugger.cont().unwrap();
+        debugger.wait_timeout(PATIENCE).unwrap();
+        debugger.main_thread().unwrap().pc().unwrap();
+    }
+    done.store(true, Ordering::Release);
+    others.into_iter().for_each(|other| other.join().unwrap());
+}
+
+#[test]
+fn an_interrupt_of_a_stopped_process_changes_nothing() {
+    let debugger = Debugger::builder(program("basic")).run().unwrap();
+    debugger.interrupt().unwrap();
+    debugger.wait_timeout(PATIENCE).unwrap();
+    assert!(finish(&debugger).starts_with("basic:"));
+}
+
+#[test]
+fn the_host_ends_a_wait_and_the_debugger_is_as_good_as_before() {
+    let host = Arc::new(ImpatientHost::default());
+    let debugger = Debugger::with_host(Arc::clone(&host) as Arc<dyn Host>).unwrap();
+    debugger.run(&Debugger::builder(program("blocked")).arg("read").launch()).unwrap();
+    debugger.cont().unwrap();
+    for _ in 0..3 {
+        host.0.store(true, Ordering::Release);
+        let begun = Instant::now();
+        let waiting = debugger.clone();
+        let error = within("a wait that the host ends", move || waiting.wait().unwrap_err());
+        assert!(matches!(&error, Error::Interrupted(cause) if cause.to_string() == "Ctrl-C"), "{error:?}");
+        assert!(begun.elapsed() < Duration::from_millis(500));
+        assert!(debugger.is_running());
+    }
+    interrupt(&debugger);
+    debugger.main_thread().unwrap().pc().unwrap();
+    debugger.cont().unwrap();
+    common::send(&debugger, "works\n");
+    debugger.wait_timeout(PATIENCE).unwrap();
+    assert_eq!(common::output(&debugger), "ready\ndone works\n");
+}
+
+#[test]
+fn the_host_ends_a_start_that_takes_for_ever() {
+    let host = Arc::new(ImpatientHost::default());
+    let debugger = Debugger::with_host(Arc::clone(&host) as Arc<dyn Host>).unwrap();
+    host.0.store(true, Ordering::Release);
+    let launch = Debugger::builder(program("basic")).launch();
+    // Either the start was quicker, or it was given up whole.
+    match debugger.run(&launch) {
+        Ok(()) | Err(Error::Interrupted(_)) => {}
+        Err(error) => panic!("{error}"),
+    }
+    host.0.store(false, Ordering::Release);
+    debugger.run(&launch).unwrap();
+    finish(&debugger);
+}
+
+#[test]
+fn a_request_waits_for_the_stop_or_makes_it() {
+    let debugger = Debugger::builder(program("basic")).run().unwrap();
+    let breakpoint = debugger.breakpoint("counter_function").unwrap();
+    debugger.cont().unwrap();
+    // No wait in between: the request waits.
+    assert_eq!(debugger.main_thread().unwrap().pc().unwrap(), breakpoint.address());
+    drop(debugger);
+    let debugger = Debugger::builder(program("sleeper")).run().unwrap();
+    debugger.set_auto_interrupt(true);
+    for _ in 0..50 {
+        debugger.cont().unwrap();
+        let thread = debugger.main_thread().unwrap();
+        within("a request that interrupts", move || thread.pc().unwrap());
+    }
+}
+
+#[test]
+fn waiting_for_a_stopped_process_returns_at_once() {
+    let debugger = Debugger::builder(program("basic")).run().unwrap();
+    for _ in 0..3 {
+        debugger.wait().unwrap();
+    }
+    cont(&debugger);
+    debugger.wait().unwrap();
+}
