@@ -219,3 +219,38 @@ def test_next_stops_at_breakpoints_of_the_called_function() -> None:
             if bp.hit_on(d):
                 break
         assert (d.regs.rip, bp.hit_count) == (bp.address, 1)
+
+
+def test_a_refused_breakpoint_leaves_the_one_that_is_there() -> None:
+    with running("basic") as d:
+        bp = d.breakpoint("counter_function", callback=True, file="binary")
+        with pytest.raises(TypeError):
+            d.breakpoint("counter_function", callback=5, file="binary")  # type: ignore[arg-type]
+        assert d.breakpoints == {bp.address: bp}
+        d.cont()
+        d.wait()
+        assert bp.hit_count == 10
+
+
+def test_a_hardware_breakpoint_right_behind_a_software_one_fires() -> None:
+    with running("basic") as d:
+        soft = d.breakpoint("counter_function", callback=True, file="binary")
+        hard = d.breakpoint("counter_function+1", hardware=True, callback=True, file="binary")
+        d.cont()
+        d.wait()
+        assert (soft.hit_count, hard.hit_count) == (10, 10)
+
+
+def test_a_step_at_a_hardware_breakpoint_executes_its_instruction_and_counts_nothing() -> None:
+    with running("basic") as d:
+        d.breakpoint("counter_function", file="binary")
+        d.cont()
+        d.wait()
+        start = d.regs.rip
+        hard = d.breakpoint(start + 1, hardware=True, callback=True)
+        places = []
+        for _ in range(3):
+            d.step()
+            places.append(d.regs.rip - start)
+        assert places == sorted(set(places))
+        assert hard.hit_count == 0

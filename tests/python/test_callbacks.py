@@ -133,6 +133,37 @@ def test_interrupt_in_a_callback_keeps_the_process_stopped() -> None:
         assert (d.exit_code, bp.hit_count) == (0, 10)
 
 
+def test_steps_still_step_after_an_interrupt_in_a_callback() -> None:
+    places: list[int] = []
+
+    def on_hit(thread: ThreadContext, bp: Breakpoint) -> None:
+        thread.debugger.interrupt()
+        thread.step()
+        places.append(thread.instruction_pointer - bp.address)
+
+    with running("basic") as d:
+        bp = d.breakpoint("counter_function", callback=on_hit, file="binary")
+        d.cont()
+        d.wait()
+        assert (bp.hit_count, len(places), d.dead) == (1, 1, False)
+        assert places[0] > 0
+
+
+def test_a_callback_sees_what_was_mapped_since_the_last_stop() -> None:
+    read: list[bytes] = []
+
+    def on_hit(thread: ThreadContext, _: Breakpoint) -> None:
+        maps = thread.debugger.maps.filter("libc")
+        read.append(thread.memory[maps[0].start, 4, "libc"])
+
+    with running("basic", continue_to_binary_entrypoint=False) as d:
+        assert not d.maps.filter("libc"), "the linker has not run yet"
+        d.breakpoint("counter_function", callback=on_hit, file="binary")
+        d.cont()
+        d.wait()
+        assert read == [b"\x7fELF"] * 10
+
+
 @pytest.mark.parametrize("name", ["cont", "wait", "kill", "run", "detach"])
 def test_what_a_callback_must_not_do(name: str) -> None:
     errors: list[str] = []
