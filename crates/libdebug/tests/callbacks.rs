@@ -12,9 +12,11 @@ use libdebug::{Action, BreakpointSpec, Debugger, Error, FileScope, StopReason};
 #[test]
 fn an_error_stops_the_process_and_comes_out_of_the_wait() {
     let debugger = Debugger::builder(program("basic")).run().unwrap();
-    let action = Action::call(|_, breakpoint| {
-        if breakpoint.hit_count() == 3 { Err("the third".into()) } else { Ok(()) }
-    });
+    let action = Action::call(
+        |_, breakpoint| {
+            if breakpoint.hit_count() == 3 { Err("the third".into()) } else { Ok(()) }
+        },
+    );
     let breakpoint = debugger.breakpoint_with("counter_function", action).unwrap();
     debugger.cont().unwrap();
     match debugger.wait_timeout(PATIENCE) {
@@ -142,19 +144,13 @@ fn a_breakpoint_that_is_run_into_by_next_in_a_callback_has_its_say() {
 #[test]
 fn stops_of_other_threads_are_not_lost_in_a_callbacks_steps() {
     let debugger = Debugger::builder(program("threads")).args(["8", "100"]).run().unwrap();
-    let stepping = debugger
-        .breakpoint_with("hot", Action::call(|thread, _| Ok(thread.step()?)))
-        .unwrap();
+    let stepping = debugger.breakpoint_with("hot", Action::call(|thread, _| Ok(thread.step()?))).unwrap();
     let address = stepping.address();
     let stop = debugger.set_breakpoint(BreakpointSpec::at(address)).unwrap();
     let mut told = 0;
     while !debugger.is_dead() {
         cont(&debugger);
-        told += debugger
-            .threads()
-            .iter()
-            .filter(|thread| stop.hit_on(thread).unwrap())
-            .count();
+        told += debugger.threads().iter().filter(|thread| stop.hit_on(thread).unwrap()).count();
     }
     assert_eq!((stepping.hit_count(), stop.hit_count(), told), (800, 800, 800));
     assert!(output(&debugger).ends_with(" ok\n"));
@@ -183,9 +179,12 @@ fn what_resumes_or_ends_the_process_is_refused_in_callbacks() {
 #[test]
 fn an_interrupt_in_a_callback_keeps_the_process_stopped() {
     let debugger = Debugger::builder(program("basic")).run().unwrap();
-    let action = Action::call(|thread, breakpoint| {
-        if breakpoint.hit_count() == 4 { Ok(thread.debugger().interrupt()?) } else { Ok(()) }
-    });
+    let action =
+        Action::call(
+            |thread, breakpoint| {
+                if breakpoint.hit_count() == 4 { Ok(thread.debugger().interrupt()?) } else { Ok(()) }
+            },
+        );
     let breakpoint = debugger.breakpoint_with("counter_function", action).unwrap();
     cont(&debugger);
     assert_eq!((debugger.is_dead(), breakpoint.hit_count()), (false, 4));
@@ -228,9 +227,12 @@ fn the_last_handle_may_go_in_a_callback() {
 #[test]
 fn disabling_itself_takes_effect_at_once() {
     let debugger = Debugger::builder(program("basic")).run().unwrap();
-    let action = Action::call(|_, breakpoint| {
-        if breakpoint.hit_count() == 5 { Ok(breakpoint.set_enabled(false)?) } else { Ok(()) }
-    });
+    let action =
+        Action::call(
+            |_, breakpoint| {
+                if breakpoint.hit_count() == 5 { Ok(breakpoint.set_enabled(false)?) } else { Ok(()) }
+            },
+        );
     let breakpoint = debugger.breakpoint_with("counter_function", action).unwrap();
     finish(&debugger);
     assert_eq!((breakpoint.hit_count(), breakpoint.is_enabled()), (5, false));

@@ -121,7 +121,10 @@ fn a_kill_of_a_stopped_process_is_told_by_whatever_comes_next() {
                     Err(error) => panic!("{error}"),
                 },
                 9 => drop(tolerate(breakpoint.remove())),
-                10 => return drop(tolerate(debugger.detach())),
+                10 => {
+                    tolerate(debugger.detach());
+                    return;
+                }
                 _ => {
                     debugger.kill().unwrap();
                     assert_eq!(debugger.death().unwrap(), KILLED);
