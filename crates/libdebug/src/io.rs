@@ -168,9 +168,10 @@ impl ProcessIo {
     /// Closes all streams, drops what was not received, and ends the waits of other threads. The program sees
     /// the end of its input, and its output goes nowhere. Closing twice is no error.
     pub fn close(&self) {
-        lock(&self.stdin).take();
+        // Input last: its end may end the program, and who receives is to hear of this, not of that.
         lock(&self.stdout).close();
         lock(&self.stderr).close();
+        lock(&self.stdin).take();
         self.closed.set();
     }
 
