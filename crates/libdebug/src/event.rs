@@ -229,7 +229,7 @@ impl Process {
         Ok(())
     }
 
-    fn on_exit(&mut self, tid: Tid) -> Result<()> {
+    pub(crate) fn on_exit(&mut self, tid: Tid) -> Result<()> {
         if let Some(io) = lock(&self.shared.io).as_ref().filter(|io| io.is_terminal()) {
             // The end of a session's leader hangs its terminal up, and what nobody has read is lost.
             let _ = io.absorb();

@@ -60,6 +60,9 @@ impl Process {
             process.kill(bell)?;
             return Err(error);
         }
+        if !spec.kill_on_exit {
+            process.disarm(bell)?;
+        }
         process.note_started();
         Ok(process)
     }
@@ -220,7 +223,8 @@ impl Process {
                     self.bury(tid, Some(death));
                 }
                 Ok(Wait::Tracee(tid, Event::Stopped(Stop::Exit))) => {
-                    let _ = self.ptrace.cont(tid, None);
+                    // One that is gone already is told of next.
+                    let _ = self.on_exit(tid);
                 }
                 // A stop that was reported before the signal took effect.
                 Ok(Wait::Tracee(..)) => {}
@@ -246,11 +250,27 @@ impl Process {
     }
 
     /// PTRACE_O_EXITKILL, on or off, in every stopped thread.
-    pub(crate) fn set_kill_on_exit(&mut self, on: bool) {
+    pub(crate) fn set_kill_on_exit(&mut self, on: bool, bell: &Bell) -> Result<()> {
         self.options = self.options.exit_kill(on);
         for tid in self.stopped_tids() {
             let _ = self.ptrace.set_options(tid, self.options);
         }
+        if on { Ok(()) } else { self.disarm(bell) }
+    }
+
+    /// A host that is killed leaves a thread that stands at our trap with the trap's signal, and dies of it what
+    /// is to live on. So it is moved to the instruction, and to a stop that leaves nothing behind.
+    fn disarm(&mut self, bell: &Bell) -> Result<()> {
+        for tid in self.stopped_tids() {
+            self.shown_pc(tid)?;
+            let Some(thread) = self.threads.get(&tid) else { continue };
+            if thread.at_signal && lock(&thread.cell.stop).deliver.is_none() {
+                lock(&thread.cell.registers).flush(self.ptrace, tid, None)?;
+                self.leave_call(tid)?;
+                self.await_thread(tid, bell);
+            }
+        }
+        Ok(())
     }
 }
 

@@ -447,10 +447,7 @@ impl Tracer {
     fn set_kill_on_exit(&self, on: bool) {
         self.kill_on_exit.set(on);
         // Without a process there is nothing to tell the kernel yet.
-        let _ = self.paused(|process| {
-            process.set_kill_on_exit(on);
-            Ok(())
-        });
+        let _ = self.paused(|process| process.set_kill_on_exit(on, &self.bell));
     }
 }
 
