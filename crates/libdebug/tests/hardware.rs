@@ -11,7 +11,13 @@ use libdebug::{
     Access, Action, Breakpoint, BreakpointError, BreakpointKind, BreakpointSpec, Debugger, Error, FileScope,
 };
 
-fn set(debugger: &Debugger, symbol: &str, access: Access, length: u8, action: Action) -> Result<Breakpoint, Error> {
+fn set(
+    debugger: &Debugger,
+    symbol: &str,
+    access: Access,
+    length: u8,
+    action: Action,
+) -> Result<Breakpoint, Error> {
     let address = debugger.resolve_symbol(symbol, &FileScope::Binary)?.address;
     let kind = BreakpointKind::Hardware { access, length };
     debugger.set_breakpoint(BreakpointSpec { kind, action, ..BreakpointSpec::at(address) })
@@ -86,9 +92,9 @@ fn there_are_four_and_removing_one_makes_room() {
         .iter()
         .map(|symbol| set(&debugger, symbol, Access::Execute, 1, Action::Count).unwrap())
         .collect();
-    match set(&debugger, "puts", Access::Execute, 1, Action::Count).or_else(|_| {
-        set(&debugger, "insn_pid", Access::Write, 4, Action::Count)
-    }) {
+    match set(&debugger, "puts", Access::Execute, 1, Action::Count)
+        .or_else(|_| set(&debugger, "insn_pid", Access::Write, 4, Action::Count))
+    {
         Err(Error::Breakpoint(error)) => assert_eq!(error, BreakpointError::NoFreeRegister),
         other => panic!("{other:?}"),
     }

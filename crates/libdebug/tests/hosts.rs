@@ -98,8 +98,10 @@ fn no_program_outlives_its_host() {
                 _ => {}
             }
             gone(output, child);
-            within("the end of the program", move || while state(pid).is_some_and(|state| state != 'Z') {
-                std::thread::yield_now();
+            within("the end of the program", move || {
+                while state(pid).is_some_and(|state| state != 'Z') {
+                    std::thread::yield_now();
+                }
             });
         }
     }
@@ -117,8 +119,10 @@ fn a_program_that_is_to_live_on_does() {
                 _ => {}
             }
             within("the end of a host", move || child.wait().unwrap());
-            within("a program that lives on", move || while state(pid) != Some('R') {
-                std::thread::yield_now();
+            within("a program that lives on", move || {
+                while state(pid) != Some('R') {
+                    std::thread::yield_now();
+                }
             });
             assert_eq!(common::tracer(pid), 0, "{how} {when}");
             common::kill(pid, 9);
@@ -129,7 +133,8 @@ fn a_program_that_is_to_live_on_does() {
 
 #[test]
 fn a_dropped_debugger_that_keeps_its_program_takes_its_breakpoints_along() {
-    let debugger = Debugger::builder(program("threads")).args(["4", "20000"]).kill_on_exit(false).run().unwrap();
+    let debugger =
+        Debugger::builder(program("threads")).args(["4", "20000"]).kill_on_exit(false).run().unwrap();
     let breakpoint = debugger.breakpoint_with("hot", Action::Count).unwrap();
     let io = debugger.io().unwrap();
     debugger.cont().unwrap();
@@ -170,8 +175,10 @@ fn children_of_the_host_stay_its_own_while_a_debugger_waits() {
     for code in 0..50 {
         let mut child = Command::new("sh").args(["-c", &format!("exit {code}")]).spawn().unwrap();
         let pid = Pid(child.id().cast_signed());
-        within("a child's end", move || while state(pid) != Some('Z') {
-            std::thread::yield_now();
+        within("a child's end", move || {
+            while state(pid) != Some('Z') {
+                std::thread::yield_now();
+            }
         });
         assert_eq!(child.wait().unwrap().code(), Some(code));
     }
@@ -181,7 +188,8 @@ fn children_of_the_host_stay_its_own_while_a_debugger_waits() {
 #[test]
 fn a_child_of_the_host_that_was_attached_to_can_be_reaped_by_it() {
     for round in 0..20 {
-        let mut child = Command::new(program("echo")).stdin(Stdio::piped()).stdout(Stdio::null()).spawn().unwrap();
+        let mut child =
+            Command::new(program("echo")).stdin(Stdio::piped()).stdout(Stdio::null()).spawn().unwrap();
         let debugger = Debugger::builder("").attach(Pid(child.id().cast_signed())).unwrap();
         if round % 2 == 0 {
             debugger.cont().unwrap();

@@ -16,7 +16,10 @@ fn reads_show_the_programs_bytes_and_never_a_trap() {
     let hot = symbol(&debugger, "hot");
     let clean = debugger.read_memory(hot - 8, 64).unwrap();
     let set: Vec<_> = [0, 1, 4, 7]
-        .map(|offset| debugger.set_breakpoint(BreakpointSpec { action: Action::Count, ..BreakpointSpec::at(hot + offset) }))
+        .map(|offset| {
+            debugger
+                .set_breakpoint(BreakpointSpec { action: Action::Count, ..BreakpointSpec::at(hot + offset) })
+        })
         .into_iter()
         .map(Result::unwrap)
         .collect();
@@ -99,7 +102,10 @@ fn requests_larger_than_the_map_are_refused_and_change_nothing() {
         assert!(debugger.write_memory(0, &[1]).is_err());
         assert!(debugger.read_memory(u64::MAX - 3, 8).is_err());
         assert!(debugger.write_memory(u64::MAX - 3, &[0; 8]).is_err());
-        assert_eq!(debugger.read_memory(stack.end - 4, 4).unwrap(), debugger.read_memory(stack.end - 4, 4).unwrap());
+        assert_eq!(
+            debugger.read_memory(stack.end - 4, 4).unwrap(),
+            debugger.read_memory(stack.end - 4, 4).unwrap()
+        );
     }
     assert_eq!(debugger.read_memory(map.start, before.len()).unwrap(), before);
     finish(&debugger);

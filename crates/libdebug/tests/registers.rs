@@ -38,7 +38,10 @@ fn hex(bytes: &[u8]) -> String {
 fn table(text: &str) -> BTreeMap<String, String> {
     // The opmask registers have no name in the debugger.
     let lines = text.lines().filter(|line| !line.starts_with('k'));
-    lines.filter_map(|line| line.split_once(' ')).map(|(name, value)| (name.to_owned(), value.to_owned())).collect()
+    lines
+        .filter_map(|line| line.split_once(' '))
+        .map(|(name, value)| (name.to_owned(), value.to_owned()))
+        .collect()
 }
 
 fn at_ready(arguments: &[&str]) -> (Debugger, Thread) {
@@ -109,7 +112,9 @@ fn writes_in_callbacks_and_between_steps_arrive() {
     let text = finish(&debugger);
     assert!(text.contains("r12 8877665544332211 changed\n"), "{text}");
     // A write of 32 bits clears the upper half, as the processor does it.
-    assert!(text.contains("r13 ffffffff00000000 changed\n") || text.contains("r13 ffffffffd4d5d6d7 changed\n"));
+    assert!(
+        text.contains("r13 ffffffff00000000 changed\n") || text.contains("r13 ffffffffd4d5d6d7 changed\n")
+    );
     let vector = table(&text).into_iter().find(|(name, _)| name.ends_with("mm3") && name.len() == 4).unwrap();
     assert!(vector.1.starts_with("07000000000000000000000000000000") && vector.1.ends_with(" changed"));
 }
