@@ -88,20 +88,8 @@ impl Process {
             Stop::Exec => self.on_exec(tid, bell),
             Stop::Exit => self.on_exit(tid),
             Stop::VforkDone => self.go_on_from_call(tid, bell),
-            Stop::Event if self.frozen && self.has_trap_pending(tid) => {
-                let resumed = self.ptrace.cont(tid, None);
-                self.started(tid, resumed)
-            }
             Stop::Group(_) | Stop::Event | Stop::Syscall | Stop::Seccomp => self.go_on(tid, bell),
         }
-    }
-
-    /// An interrupt comes before the signal of a trap that the thread has just executed. It would be shown in the
-    /// middle of an instruction, and die of the signal if the breakpoint went meanwhile; let go, it reports the
-    /// signal before it runs anything.
-    fn has_trap_pending(&self, tid: Tid) -> bool {
-        let expected = !self.sites.is_empty() || !self.hardware.is_empty();
-        expected && self.ptrace.is_pending(tid, Signal::TRAP)
     }
 
     /// Nothing that anybody wants to hear of: the thread runs on, unless everything is to stop.
