@@ -144,6 +144,16 @@ impl Process {
     /// Leaves the process as it was: no trap, no debug register, no changed affinity, no thread inside a stub.
     pub(crate) fn detach(&mut self, bell: &Bell) -> Result<()> {
         self.freeze(bell);
+        // A trap that was executed right before the interrupt has its signal still to come, and would kill.
+        for tid in self.stopped_tids() {
+            if self.ptrace.is_pending(tid, Signal::TRAP) {
+                let resumed = self.ptrace.cont(tid, None);
+                self.started(tid, resumed)?;
+            }
+        }
+        while self.any_running() {
+            self.wait_once(bell);
+        }
         for tid in self.stopped_tids() {
             self.leave_stub(tid, bell)?;
         }
