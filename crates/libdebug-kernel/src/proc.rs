@@ -4,7 +4,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use crate::error::{KernelError, Result};
-use crate::ids::{Errno, Pid, Tid};
+use crate::ids::{Errno, Pid, Signal, Tid};
 
 /// One line of /proc/PID/maps.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -96,6 +96,15 @@ pub struct Status {
     pub parent: Pid,
     /// Its tracer's tid, 0 without one.
     pub tracer: Tid,
+    /// The signals that wait in its own queue, the lowest bit for signal 1.
+    pub pending: u64,
+}
+
+impl Status {
+    /// Whether `signal` waits in the thread's own queue.
+    pub fn is_pending(&self, signal: Signal) -> bool {
+        (1..=64).contains(&signal.0) && self.pending >> (signal.0 - 1) & 1 == 1
+    }
 }
 
 /// The status of one thread.
@@ -113,6 +122,7 @@ pub fn status(tid: Tid) -> Result<Status> {
         process: Pid(number("Tgid:")),
         parent: Pid(number("PPid:")),
         tracer: Tid(number("TracerPid:")),
+        pending: field("SigPnd:").and_then(|value| u64::from_str_radix(value, 16).ok()).unwrap_or(0),
     })
 }
 

@@ -175,23 +175,24 @@ impl Ptrace {
         Ok(SignalInfo(info))
     }
 
-    /// Whether `signal` is in the queue of the stopped thread itself (PTRACE_PEEKSIGINFO).
-    pub fn is_pending(self, tid: Tid, signal: Signal) -> bool {
+    /// Whether a signal as `wanted` describes it is in the queue of the stopped thread itself
+    /// (PTRACE_PEEKSIGINFO).
+    pub fn is_pending(self, tid: Tid, wanted: impl Fn(&SignalInfo) -> bool) -> bool {
         const AT_ONCE: usize = 16;
         // SAFETY: siginfo_t is plain data; all zeros is a valid value.
         let mut found: [libc::siginfo_t; AT_ONCE] = unsafe { std::mem::zeroed() };
-        let mut wanted = libc::ptrace_peeksiginfo_args { off: 0, flags: 0, nr: AT_ONCE as i32 };
+        let mut range = libc::ptrace_peeksiginfo_args { off: 0, flags: 0, nr: AT_ONCE as i32 };
         loop {
-            let (address, data) = ((&raw const wanted) as usize, found.as_mut_ptr() as usize);
+            let (address, data) = ((&raw const range) as usize, found.as_mut_ptr() as usize);
             let count = self.raw(libc::PTRACE_PEEKSIGINFO, "PTRACE_PEEKSIGINFO", tid, address, data);
             let count = usize::try_from(count.unwrap_or(0)).unwrap_or(0).min(AT_ONCE);
-            if found[..count].iter().any(|info| info.si_signo == signal.0) {
+            if found[..count].iter().any(|info| wanted(&SignalInfo(*info))) {
                 return true;
             }
             if count < AT_ONCE {
                 return false;
             }
-            wanted.off += AT_ONCE as u64;
+            range.off += AT_ONCE as u64;
         }
     }
 

@@ -9,7 +9,7 @@ use crate::error::Result;
 use crate::mailbox::lock;
 use crate::process::{Happening, Process, Run};
 use crate::session::{Phase, read};
-use crate::stop::{Trap, decide_by_code, decide_by_place};
+use crate::stop::{Trap, decide_by_code, decide_by_place, has_executed_trap, is_fault};
 
 impl Process {
     /// Blocks for one event, or the bell, and deals with it.
@@ -88,8 +88,31 @@ impl Process {
             Stop::Exec => self.on_exec(tid, bell),
             Stop::Exit => self.on_exit(tid),
             Stop::VforkDone => self.go_on_from_call(tid, bell),
+            Stop::Event if self.frozen && self.has_executed_trap(tid) => {
+                let resumed = self.ptrace.cont(tid, None);
+                self.started(tid, resumed)
+            }
             Stop::Group(_) | Stop::Event | Stop::Syscall | Stop::Seccomp => self.go_on(tid, bell),
         }
+    }
+
+    /// Whether an interrupt came between a trap that `tid` has executed and its signal. Shown so, the thread would
+    /// stand behind the breakpoint, and die of the signal if the breakpoint went meanwhile.
+    fn has_executed_trap(&mut self, tid: Tid) -> bool {
+        self.may_have_executed_trap(tid).unwrap_or(false) && has_executed_trap(self.ptrace, tid)
+    }
+
+    /// Without a look at the pending signals, which is dear. A debug register's trap leaves the thread anywhere.
+    fn may_have_executed_trap(&mut self, tid: Tid) -> Result<bool> {
+        let Some(thread) = self.threads.get(&tid) else { return Ok(false) };
+        if thread.stepping || !self.hardware.is_empty() {
+            return Ok(true);
+        }
+        if self.sites.is_empty() {
+            return Ok(false);
+        }
+        let pc = lock(&thread.cell.registers).load_pc(self.ptrace, tid)?;
+        Ok(self.sites.get(self.isa.breakpoint_address(pc)).is_some())
     }
 
     /// Nothing that anybody wants to hear of: the thread runs on, unless everything is to stop.
@@ -121,8 +144,29 @@ impl Process {
         self.note_signal(tid, Some(signal), Some(signal));
         if self.lost_its_stub(tid, signal)? {
             self.note_signal(tid, None, None);
+        } else {
+            self.hide_stub(tid)?;
         }
         self.go_on(tid, bell)
+    }
+
+    /// A handler of the program's is to find the program's own addresses in its context. A thread behind what its
+    /// stub stands for goes on from the program's text at once; one whose instruction has faulted executes that
+    /// at its own place if the handler returns to it. What has not been executed yet stays in the stub: to the
+    /// trap, it would come a second time.
+    fn hide_stub(&mut self, tid: Tid) -> Result<()> {
+        if self.displaced.is_empty() {
+            return Ok(());
+        }
+        let Some(thread) = self.threads.get(&tid) else { return Ok(()) };
+        let mut registers = lock(&thread.cell.registers);
+        let raw = registers.load_pc(self.ptrace, tid)?;
+        let Some(place) = self.displaced.place(raw) else { return Ok(()) };
+        let info = self.ptrace.signal_info(tid)?;
+        if place.behind || is_fault(info.signal(), info.code()) {
+            registers.show_pc(place.pc, None);
+        }
+        Ok(())
     }
 
     /// The program has unmapped the page of a stub that it was in the middle of: a fault at the pc itself. It

@@ -17,6 +17,7 @@ use crate::mailbox::lock;
 use crate::process::{Happening, Process, Run};
 use crate::session::{Phase, Session, Shared, StopReason, write};
 use crate::site::Owner;
+use crate::stop::has_executed_trap;
 
 /// Everything that the tracer thread needs to start a program.
 #[derive(Debug)]
@@ -144,16 +145,6 @@ impl Process {
     /// Leaves the process as it was: no trap, no debug register, no changed affinity, no thread inside a stub.
     pub(crate) fn detach(&mut self, bell: &Bell) -> Result<()> {
         self.freeze(bell);
-        // A trap that was executed right before the interrupt has its signal still to come, and would kill.
-        for tid in self.stopped_tids() {
-            if self.ptrace.is_pending(tid, Signal::TRAP) {
-                let resumed = self.ptrace.cont(tid, None);
-                self.started(tid, resumed)?;
-            }
-        }
-        while self.any_running() {
-            self.wait_once(bell);
-        }
         for tid in self.stopped_tids() {
             self.leave_stub(tid, bell)?;
         }
@@ -175,7 +166,21 @@ impl Process {
 
     /// Whoever runs in the program's memory and has not executed another program is let go too.
     fn release_guests(&mut self) {
-        release_all(self.ptrace, std::mem::take(&mut self.guests));
+        for tid in std::mem::take(&mut self.guests) {
+            if let Some(stop) = interrupted(self.ptrace, tid) {
+                let trapped = stop == Stop::Signal(Signal::TRAP) && self.back_to_site(tid);
+                let signal = if trapped { None } else { delivered(stop) };
+                let _ = self.ptrace.detach(tid, signal);
+            }
+        }
+    }
+
+    /// Moves a tracee that has just executed one of our traps to the instruction there. Answers whether it has.
+    fn back_to_site(&self, tid: Tid) -> bool {
+        let index = libdebug_arch::x86_64::index::RIP;
+        let Ok(pc) = self.ptrace.general_register(tid, index) else { return false };
+        let site = self.isa.breakpoint_address(pc);
+        self.sites.get(site).is_some() && self.ptrace.set_general_register(tid, index, site).is_ok()
     }
 
     /// A thread in the middle of a stub executes the rest of it.
@@ -316,14 +321,8 @@ fn seize_all(ptrace: Ptrace, pid: Pid, options: Options, seized: &mut BTreeSet<T
 /// Lets go of running tracees: only a stopped one can be detached.
 fn release_all(ptrace: Ptrace, tids: impl IntoIterator<Item = Tid>) {
     for tid in tids {
-        if ptrace.interrupt(tid).is_ok()
-            && let Ok(Wait::Tracee(_, Event::Stopped(stop))) = ptrace.wait_for(tid)
-        {
-            let signal = match stop {
-                Stop::Signal(signal) => Some(signal),
-                _ => None,
-            };
-            let _ = ptrace.detach(tid, signal);
+        if let Some(stop) = interrupted(ptrace, tid) {
+            let _ = ptrace.detach(tid, delivered(stop));
         }
     }
 }
@@ -333,6 +332,29 @@ fn end_stray(ptrace: Ptrace, pid: Pid) {
     let _ = signal_process(pid, Signal::KILL);
     while let Ok(Wait::Tracee(tid, Event::Stopped(_))) = ptrace.wait_for(pid.leader()) {
         let _ = ptrace.cont(tid, None);
+    }
+}
+
+/// The stop that a running tracee comes to; `None` when it dies instead. One that has just executed a trap is
+/// taken to that trap's signal.
+fn interrupted(ptrace: Ptrace, tid: Tid) -> Option<Stop> {
+    ptrace.interrupt(tid).ok()?;
+    loop {
+        match ptrace.wait_for(tid) {
+            Ok(Wait::Tracee(_, Event::Stopped(Stop::Event))) if has_executed_trap(ptrace, tid) => {
+                ptrace.cont(tid, None).ok()?;
+            }
+            Ok(Wait::Tracee(_, Event::Stopped(stop))) => return Some(stop),
+            _ => return None,
+        }
+    }
+}
+
+/// The signal that a tracee in `stop` is about to get.
+fn delivered(stop: Stop) -> Option<Signal> {
+    match stop {
+        Stop::Signal(signal) => Some(signal),
+        _ => None,
     }
 }
 

@@ -29,6 +29,9 @@ enum Plan {
     InPlace,
 }
 
+/// A thread, how it goes on, and the stub that it passes through.
+type Planned = (Tid, Plan, Option<u64>);
+
 fn plan(facts: Facts) -> Plan {
     match facts {
         Facts { group_stopped: true, .. } => Plan::Listen,
@@ -55,6 +58,7 @@ impl Process {
         if !self.happenings.is_empty() {
             return Ok(());
         }
+        self.flush_all(&held, &planned)?;
         self.frozen = false;
         self.session.set_phase(Phase::Running);
         for tid in held {
@@ -62,6 +66,18 @@ impl Process {
         }
         for (tid, plan, stub) in planned {
             self.resume_planned(tid, plan, stub)?;
+        }
+        Ok(())
+    }
+
+    /// Writes back what users have changed in any thread, so that what the kernel refuses is known before the first
+    /// thread goes on.
+    fn flush_all(&self, held: &[Tid], planned: &[Planned]) -> Result<()> {
+        let held = held.iter().map(|&tid| (tid, None));
+        for (tid, pc) in planned.iter().map(|&(tid, _, stub)| (tid, stub)).chain(held) {
+            if let Some(thread) = self.threads.get(&tid) {
+                flush(thread, self.ptrace, pc)?;
+            }
         }
         Ok(())
     }
@@ -107,7 +123,9 @@ impl Process {
         let Some(thread) = self.threads.get_mut(&tid).filter(|thread| thread.run == Run::Stopped) else {
             return Ok(None);
         };
-        write_back(thread, self.ptrace, pc)?;
+        // What the kernel refuses stays as it is, for its user to mend.
+        flush(thread, self.ptrace, pc)?;
+        lock(&thread.cell.registers).clear();
         let deliver = take_stop(thread);
         let at_signal = thread.at_signal;
         forget_stop(thread);
@@ -137,11 +155,8 @@ impl Process {
 }
 
 /// Flushes the registers; a thread that died in its stop takes nothing, which is no error.
-fn write_back(thread: &Thread, ptrace: Ptrace, pc: Option<u64>) -> Result<()> {
-    let mut registers = lock(&thread.cell.registers);
-    let flushed = registers.flush(ptrace, thread.cell.tid, pc);
-    registers.clear();
-    match flushed {
+fn flush(thread: &Thread, ptrace: Ptrace, pc: Option<u64>) -> Result<()> {
+    match lock(&thread.cell.registers).flush(ptrace, thread.cell.tid, pc) {
         Err(error) if error.is_death() => Ok(()),
         other => other,
     }

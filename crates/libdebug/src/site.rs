@@ -33,6 +33,10 @@ impl Sites {
         self.0.get(&address)
     }
 
+    pub(crate) fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
     /// The nearest site above `address`.
     pub(crate) fn next_after(&self, address: u64) -> Option<u64> {
         self.0.range(address + 1..).next().map(|(&next, _)| next)

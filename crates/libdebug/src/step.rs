@@ -11,6 +11,7 @@ use crate::mailbox::lock;
 use crate::process::{Process, Run};
 use crate::session::StopReason;
 use crate::site::Owner;
+use crate::stop::is_fault;
 
 /// How one step ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -193,10 +194,8 @@ impl Process {
             return Ok(Next::Again);
         }
         let Some(signal) = signal else {
-            // An interrupt from before this step, or a system call's own event in the middle of it. The step's
-            // own trap may wait behind the interrupt: left there, it would kill the program later.
-            let interrupted = self.shared.interrupt.load(Ordering::Acquire);
-            let over = interrupted && !self.ptrace.is_pending(tid, Signal::TRAP);
+            // An interrupt from before this step, or a system call's own event in the middle of it.
+            let over = self.shared.interrupt.load(Ordering::Acquire);
             return Ok(if over { Next::Finish(StepEnd::Ended) } else { Next::Again });
         };
         let fault = self.ptrace.signal_info(tid).is_ok_and(|info| is_fault(info.signal(), info.code()));
@@ -279,31 +278,5 @@ impl Process {
             let mut stop = lock(&thread.cell.stop);
             stop.signal = stop.signal.or(Some(Signal::TRAP));
         }
-    }
-}
-
-/// Whether a signal says that the instruction at the pc cannot be executed: sent by the kernel (`si_code` > 0)
-/// for something that the thread itself did.
-fn is_fault(signal: Signal, si_code: i32) -> bool {
-    const SEGV: i32 = 11;
-    const BUS: i32 = 7;
-    const ILL: i32 = 4;
-    const FPE: i32 = 8;
-    const TRAP: i32 = 5;
-    const SYS: i32 = 31;
-    si_code > 0 && matches!(signal.0, SEGV | BUS | ILL | FPE | TRAP | SYS)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn only_what_the_kernel_sends_for_an_instruction_is_a_fault() {
-        assert!(is_fault(Signal::SEGV, 1));
-        assert!(is_fault(Signal::TRAP, 0x80));
-        assert!(!is_fault(Signal::SEGV, 0), "kill(1) can send SIGSEGV too");
-        assert!(!is_fault(Signal::SEGV, -6));
-        assert!(!is_fault(Signal(14), 0x80), "a timer's SIGALRM comes from the kernel, but from outside");
     }
 }

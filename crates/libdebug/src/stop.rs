@@ -1,4 +1,6 @@
-//! Decide: what a SIGTRAP stop means. Pure.
+//! Decide: what a SIGTRAP stop means.
+
+use libdebug_kernel::{Ptrace, Signal, Tid, proc};
 
 /// The `si_code` values of SIGTRAP (sigaction(2)) that the kernel sends for the debugger's own doings.
 mod code {
@@ -51,6 +53,32 @@ pub(crate) fn decide_by_code(si_code: i32, stepping: bool, site: Option<SiteFact
     }
 }
 
+/// Whether the stopped `tid` has executed a trap whose signal is still to come: an interrupt was faster.
+pub(crate) fn has_executed_trap(ptrace: Ptrace, tid: Tid) -> bool {
+    // To look through the queue itself takes the square of its length, and real-time signals make it long.
+    proc::status(tid).is_ok_and(|status| status.is_pending(Signal::TRAP))
+        && ptrace.is_pending(tid, |info| is_executed_trap(info.signal(), info.code()))
+}
+
+/// Whether a pending signal is that of a trap which was executed: a breakpoint's, a debug register's, a step's. The
+/// kernel forces such a signal on the thread, so nothing but a stop of another kind can come before it.
+fn is_executed_trap(signal: Signal, si_code: i32) -> bool {
+    let executed = [code::KERNEL, code::CALL, code::TRACE, code::BRANCH, code::HARDWARE];
+    signal == Signal::TRAP && executed.contains(&si_code)
+}
+
+/// Whether a signal says that the instruction at the pc cannot be executed: sent by the kernel (`si_code` > 0)
+/// for something that the thread itself did.
+pub(crate) fn is_fault(signal: Signal, si_code: i32) -> bool {
+    const SEGV: i32 = 11;
+    const BUS: i32 = 7;
+    const ILL: i32 = 4;
+    const FPE: i32 = 8;
+    const TRAP: i32 = 5;
+    const SYS: i32 = 31;
+    si_code > 0 && matches!(signal.0, SEGV | BUS | ILL | FPE | TRAP | SYS)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -63,6 +91,18 @@ mod tests {
         assert_eq!(decide_by_place(false, LONG), Some(Trap::Breakpoint));
         for (stepping, site) in [(false, SHORT), (false, None), (true, LONG), (true, SHORT), (true, None)] {
             assert_eq!(decide_by_place(stepping, site), None);
+        }
+    }
+
+    #[test]
+    fn only_the_kernels_own_traps_are_let_out() {
+        for si_code in [0x80, 1, 2, 3, 4] {
+            assert!(is_executed_trap(Signal::TRAP, si_code));
+        }
+        for (signal, si_code) in
+            [(Signal::TRAP, 0), (Signal::TRAP, -6), (Signal::TRAP, 6), (Signal::SEGV, 0x80)]
+        {
+            assert!(!is_executed_trap(signal, si_code), "{signal} {si_code}");
         }
     }
 
@@ -86,5 +126,14 @@ mod tests {
         for (si_code, site, meaning) in table {
             assert_eq!(decide_by_code(si_code, false, site), meaning, "{si_code}");
         }
+    }
+
+    #[test]
+    fn only_what_the_kernel_sends_for_an_instruction_is_a_fault() {
+        assert!(is_fault(Signal::SEGV, 1));
+        assert!(is_fault(Signal::TRAP, 0x80));
+        assert!(!is_fault(Signal::SEGV, 0), "kill(1) can send SIGSEGV too");
+        assert!(!is_fault(Signal::SEGV, -6));
+        assert!(!is_fault(Signal(14), 0x80), "a timer's SIGALRM comes from the kernel, but from outside");
     }
 }

@@ -205,6 +205,29 @@ fn detaching_in_the_middle_of_everything_changes_no_result() {
 }
 
 #[test]
+fn a_breakpoint_that_is_removed_at_an_interrupt_kills_nobody() {
+    // An interrupt can come between the trap that a thread has executed and the signal of that. Optimised, the
+    // function begins with an instruction of several bytes: nobody can stand behind the first of them.
+    let debugger = Debugger::builder(program("threads-O2")).args(["8", "20000"]).run().unwrap();
+    for _ in 0..2000 {
+        let breakpoint = debugger.breakpoint_with("hot", Action::Count).unwrap();
+        debugger.cont().unwrap();
+        interrupt(&debugger);
+        if debugger.is_dead() {
+            break;
+        }
+        let threads = debugger.threads();
+        for thread in threads.iter().filter(|thread| !thread.is_zombie() && !thread.is_dead()) {
+            let pc = thread.pc().unwrap();
+            assert_ne!(pc, breakpoint.address() + 1, "{thread:?} stands inside an instruction");
+        }
+        breakpoint.remove().unwrap();
+    }
+    let text = if debugger.is_dead() { common::output(&debugger) } else { common::finish(&debugger) };
+    assert!(text.ends_with(" ok\n"), "{text:?}");
+}
+
+#[test]
 fn detaching_right_after_a_step_or_a_hit_kills_nobody() {
     for steps in 0..4 {
         let mut free = Free::start("selfcheck", &[]);

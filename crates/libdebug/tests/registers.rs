@@ -182,3 +182,27 @@ fn a_second_read_at_a_stop_costs_no_system_call() {
     assert!(reads.take(1000).all(|value| value.is_ok()));
     drop(debugger);
 }
+
+#[test]
+fn what_the_kernel_refuses_at_a_resume_leaves_every_thread_stopped() {
+    for threads in ["1", "8"] {
+        let debugger = Debugger::builder(program("threads")).args([threads, "100"]).run().unwrap();
+        let breakpoint = debugger.breakpoint("hot").unwrap();
+        cont(&debugger);
+        let thread = debugger.threads().pop().unwrap();
+        let base = thread.register("fs_base").unwrap();
+        let all = |debugger: &Debugger| {
+            let threads = debugger.threads();
+            threads.iter().map(|thread| thread.pc().unwrap()).collect::<Vec<_>>()
+        };
+        let before = all(&debugger);
+        // No address of user space.
+        thread.set_register("fs_base", RegisterValue::U64(u64::MAX - 7)).unwrap();
+        let refused = debugger.cont().and_then(|()| debugger.wait_timeout(common::PATIENCE));
+        assert!(matches!(refused, Err(Error::Kernel(_))), "{refused:?}");
+        assert_eq!(all(&debugger), before);
+        thread.set_register("fs_base", base).unwrap();
+        breakpoint.remove().unwrap();
+        assert!(finish(&debugger).ends_with(" ok\n"));
+    }
+}

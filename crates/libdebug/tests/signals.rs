@@ -118,3 +118,11 @@ fn steps_over_a_faulting_instruction_end_there() {
     cont(&debugger);
     assert_eq!(debugger.death().unwrap(), Some(libdebug::Death::Killed(libdebug::Signal(4))));
 }
+
+#[test]
+fn a_fault_at_a_breakpoint_is_shown_to_the_program_where_its_code_is() {
+    let debugger = Debugger::builder(program("faulting")).arg("50").run().unwrap();
+    let breakpoint = debugger.breakpoint_with("faulting_load", Action::Count).unwrap();
+    assert_eq!(common::finish(&debugger), "faults=50 elsewhere=0\n");
+    assert_eq!(breakpoint.hit_count(), 100);
+}
