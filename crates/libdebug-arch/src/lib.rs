@@ -5,6 +5,7 @@
 //! [`x86_64`] and a new arm of [`Isa`]; the compiler then lists every place that has to answer for it.
 #![forbid(unsafe_code)]
 
+pub mod decode;
 pub mod errno;
 pub mod float80;
 pub mod instruction;
