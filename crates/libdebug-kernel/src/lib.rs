@@ -28,6 +28,7 @@ mod ptrace;
 mod spawn;
 mod stdio;
 mod sys;
+mod syscall_info;
 mod timer;
 mod wait;
 
@@ -44,6 +45,7 @@ pub use proc::{environment, find_program};
 pub use ptrace::{Options, Ptrace, SignalInfo};
 pub use spawn::{SpawnSpec, Spawned, StdioPlan};
 pub use stdio::{Pipe, Terminal, pipe, set_foreground, terminal_foreground, write_quietly};
-pub use sys::{SignalMask, signal_mask, signal_process, signal_thread};
+pub use sys::{SignalMask, shares_memory, signal_mask, signal_process, signal_thread};
+pub use syscall_info::{SyscallCall, SyscallInfo};
 pub use timer::Timer;
 pub use wait::{Death, Event, Stop, Wait, decode};

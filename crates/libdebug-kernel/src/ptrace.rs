@@ -6,6 +6,7 @@ use std::ptr;
 use crate::count::count;
 use crate::error::{KernelError, Result};
 use crate::ids::{Errno, Signal, Tid};
+use crate::syscall_info::WORDS;
 
 /// The right to make ptrace requests: the kernel binds a tracee to the *thread* that attached, so the token is
 /// neither `Send` nor `Sync`.
@@ -28,6 +29,12 @@ impl Options {
             | libc::PTRACE_O_TRACEEXIT,
     );
 
+    /// As they are, and with seccomp-stops (PTRACE_O_TRACESECCOMP).
+    #[must_use]
+    pub const fn seccomp(self) -> Self {
+        Self(self.0 | libc::PTRACE_O_TRACESECCOMP)
+    }
+
     /// With or without PTRACE_O_EXITKILL: the kernel kills the tracee when its tracer thread ends, however it
     /// ends.
     #[must_use]
@@ -43,6 +50,11 @@ impl Options {
 #[derive(Clone, Copy)]
 pub struct SignalInfo(libc::siginfo_t);
 
+// SAFETY: what looks like pointers in it are addresses in the tracee; nothing here dereferences them.
+unsafe impl Send for SignalInfo {}
+// SAFETY: as for `Send`; and nothing in it changes behind a shared reference.
+unsafe impl Sync for SignalInfo {}
+
 impl SignalInfo {
     /// `si_signo`.
     pub fn signal(&self) -> Signal {
@@ -52,6 +64,24 @@ impl SignalInfo {
     /// `si_code`: who sent it and why.
     pub fn code(&self) -> i32 {
         self.0.si_code
+    }
+
+    /// `si_uid`, meaningful for signals sent by a process.
+    pub fn user(&self) -> u32 {
+        // SAFETY: as in `sender`.
+        unsafe { self.0.si_uid() }
+    }
+
+    /// `si_value` as a number, meaningful for signals that were queued (sigqueue(3)).
+    pub fn value(&self) -> u64 {
+        // SAFETY: as in `sender`; the pointer is only turned into a number.
+        unsafe { self.0.si_value().sival_ptr as u64 }
+    }
+
+    /// `si_status`, meaningful for SIGCHLD.
+    pub fn status(&self) -> i32 {
+        // SAFETY: as in `sender`.
+        unsafe { self.0.si_status() }
     }
 
     /// `si_pid`, meaningful for signals sent by a process.
@@ -202,6 +232,12 @@ impl Ptrace {
     /// [`KernelError::Gone`] when it died.
     pub fn set_signal_info(self, tid: Tid, info: &SignalInfo) -> Result<()> {
         self.request(libc::PTRACE_SETSIGINFO, "PTRACE_SETSIGINFO", tid, 0, ptr::from_ref(&info.0) as usize)
+    }
+
+    pub(crate) fn syscall_info_words(self, tid: Tid, words: &mut [u64; WORDS]) -> Result<()> {
+        const GET_SYSCALL_INFO: u32 = 0x420e;
+        let (size, data) = (size_of_val(words), words.as_mut_ptr() as usize);
+        self.request(GET_SYSCALL_INFO, "PTRACE_GET_SYSCALL_INFO", tid, size, data)
     }
 
     /// The general registers, in the order of `struct user_regs_struct`, 64 bits each.

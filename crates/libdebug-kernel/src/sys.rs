@@ -1,5 +1,6 @@
 //! Raw system calls, and signals sent from outside ptrace.
 
+use crate::count::count;
 use crate::error::{KernelError, Result};
 use crate::ids::{Errno, Pid, Signal, Tid};
 
@@ -23,6 +24,14 @@ pub(crate) unsafe fn raw_syscall(number: i64, args: [u64; 6]) -> i64 {
         );
     }
     result
+}
+
+/// Whether two processes share one address space (kcmp(2), `KCMP_VM`). A kernel without kcmp says no.
+pub fn shares_memory(one: Tid, other: Tid) -> bool {
+    const KCMP_VM: libc::c_int = 1;
+    count();
+    // SAFETY: kcmp takes numbers only.
+    unsafe { libc::syscall(libc::SYS_kcmp, one.0, other.0, KCMP_VM, 0, 0) == 0 }
 }
 
 /// Sends `signal` to every thread of `pid`, as kill(2).

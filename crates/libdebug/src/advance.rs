@@ -3,11 +3,12 @@
 use libdebug_kernel::{Bell, Tid};
 use std::sync::atomic::Ordering;
 
+use crate::attend::note_interrupted;
 use crate::error::Result;
 use crate::mailbox::lock;
 use crate::process::{Happening, Process};
 use crate::site::Owner;
-use crate::tracer::{Tracer, note_interrupted};
+use crate::tracer::Tracer;
 
 impl Tracer {
     /// A step of any kind, all other threads stopped; handlers of what happened on the way run at its end.

@@ -5,7 +5,8 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, RwLock};
 
 use crate::debugger::Debugger;
-use crate::error::{BoxError, Result};
+use crate::error::Result;
+use crate::handler::Action;
 use crate::session::{read, write};
 use crate::thread::Thread;
 
@@ -36,41 +37,6 @@ pub enum BreakpointKind {
         /// How many bytes it watches: 1, 2, 4 or 8, aligned to that; 1 for [`Access::Execute`].
         length: u8,
     },
-}
-
-/// A callback's answer: an error stops the process and comes out of the next wait.
-pub type CallbackResult = std::result::Result<(), BoxError>;
-
-/// A callback on a breakpoint, run on the debugger's own thread while the whole process is stopped. It may use
-/// the thread, the breakpoint and the debugger, except for what resumes or ends the process.
-pub type Callback = dyn Fn(&Thread, &Breakpoint) -> CallbackResult + Send + Sync;
-
-/// What a hit does.
-#[derive(Clone)]
-pub enum Action {
-    /// The process stops, and whoever waits is told.
-    Stop,
-    /// The hit is counted; only the thread that hit is stopped for that, and only briefly.
-    Count,
-    /// The callback runs, then the process goes on.
-    Call(Arc<Callback>),
-}
-
-impl Action {
-    /// An action that calls `callback`.
-    pub fn call(callback: impl Fn(&Thread, &Breakpoint) -> CallbackResult + Send + Sync + 'static) -> Self {
-        Self::Call(Arc::new(callback))
-    }
-}
-
-impl fmt::Debug for Action {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::Stop => "Stop",
-            Self::Count => "Count",
-            Self::Call(_) => "Call",
-        })
-    }
 }
 
 /// What a breakpoint is: everything but where it stands in its life.

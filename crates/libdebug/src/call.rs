@@ -4,9 +4,10 @@ use libdebug_arch::x86_64::index;
 use libdebug_kernel::{Event, Signal, SignalInfo, Stop, Tid, Wait};
 
 use crate::error::{Error, Result};
-use crate::process::Process;
+use crate::process::{KeptSignal, Process};
+use crate::syscall_stop::ARGUMENTS;
 
-const SYSCALL: [u8; 2] = [0x0f, 0x05];
+pub(crate) const SYSCALL: [u8; 2] = [0x0f, 0x05];
 
 impl Process {
     /// Makes the stopped thread `tid` execute system call `number`, and puts its registers back. Answers what
@@ -18,18 +19,18 @@ impl Process {
         let gadget = self.syscall_gadget()?;
         let saved = self.ptrace.general_registers(tid)?;
         self.ptrace.set_general_registers(tid, &syscall_registers(saved, gadget, number, arguments))?;
-        let result = self.step_through(tid, gadget);
+        let result = self.step_through(tid, gadget, &saved);
         self.ptrace.set_general_registers(tid, &saved)?;
         result
     }
 
     /// Steps `tid`, which stands at `gadget`, until it is behind it. Signals wait.
-    fn step_through(&mut self, tid: Tid, gadget: u64) -> Result<i64> {
+    fn step_through(&mut self, tid: Tid, gadget: u64, saved: &[u64; index::COUNT]) -> Result<i64> {
         loop {
             self.ptrace.step(tid, None)?;
             match self.ptrace.wait_for(tid)? {
-                Wait::Tracee(_, Event::Stopped(Stop::Signal(signal))) if signal != Signal::TRAP => {
-                    self.defer(tid, signal);
+                Wait::Tracee(_, Event::Stopped(stop)) if stop != Stop::Signal(Signal::TRAP) => {
+                    self.on_stop_in_call(tid, stop, saved)?;
                 }
                 Wait::Tracee(_, Event::Stopped(_)) => {
                     let registers = self.ptrace.general_registers(tid)?;
@@ -52,7 +53,7 @@ impl Process {
     pub(crate) fn defer(&mut self, tid: Tid, signal: Signal) {
         let info = self.ptrace.signal_info(tid).ok();
         if let Some(thread) = self.threads.get_mut(&tid) {
-            thread.deferred.push((signal, info));
+            thread.deferred.push(KeptSignal { signal, info, caught: thread.caught });
         }
     }
 
@@ -61,27 +62,31 @@ impl Process {
     pub(crate) fn resend_deferred(&mut self, tid: Tid) {
         let pid = self.pid();
         let Some(thread) = self.threads.get_mut(&tid) else { return };
-        for (signal, info) in std::mem::take(&mut thread.deferred) {
-            let sent = libdebug_kernel::signal_thread(pid, tid, signal);
-            thread.requeued.extend(info.filter(|_| sent.is_ok()));
+        for kept in std::mem::take(&mut thread.deferred) {
+            let sent = libdebug_kernel::signal_thread(pid, tid, kept.signal);
+            thread.requeued.extend(sent.is_ok().then_some(kept));
         }
     }
 
     /// The siginfo of a signal that was requeued comes back with it. Real-time signals that others have queued
     /// before ours came back are passed ahead of, so that all keep their order.
-    pub(crate) fn restore_signal_info(&mut self, tid: Tid, signal: Signal) {
+    pub(crate) fn restore_signal(&mut self, tid: Tid, signal: Signal) {
         let Some(thread) = self.threads.get_mut(&tid) else { return };
-        let Some(place) = thread.requeued.iter().position(|info| info.signal() == signal) else { return };
-        let Some(info) = thread.requeued.remove(place) else { return };
+        thread.caught = false;
+        let Some(place) = thread.requeued.iter().position(|kept| kept.signal == signal) else { return };
+        let Some(kept) = thread.requeued.remove(place) else { return };
         let found = self.ptrace.signal_info(tid).ok();
         let overtaken = found.filter(|found| signal >= REAL_TIME && !is_own(found));
-        thread.requeued.extend(overtaken);
-        let _ = self.ptrace.set_signal_info(tid, &info);
+        thread.requeued.extend(overtaken.map(|info| KeptSignal { signal, info: Some(info), caught: false }));
+        thread.caught = kept.caught;
+        if let Some(info) = kept.info {
+            let _ = self.ptrace.set_signal_info(tid, &info);
+        }
     }
 
     /// The address of a `syscall` instruction: the vDSO's as a rule, else any in executable memory, so that the
     /// program's text is not touched.
-    fn syscall_gadget(&mut self) -> Result<u64> {
+    pub(crate) fn syscall_gadget(&mut self) -> Result<u64> {
         if let Some(gadget) = self.displaced.gadget {
             return Ok(gadget);
         }
@@ -121,10 +126,14 @@ fn is_own(info: &SignalInfo) -> bool {
 }
 
 /// The registers of a thread about to execute `syscall` at `gadget`; no system call is pending (orig_rax).
-fn syscall_registers(saved: [u64; 27], gadget: u64, number: u64, arguments: [u64; 6]) -> [u64; 27] {
-    let order = [index::RDI, index::RSI, index::RDX, index::R10, index::R8, index::R9];
+pub(crate) fn syscall_registers(
+    saved: [u64; 27],
+    gadget: u64,
+    number: u64,
+    arguments: [u64; 6],
+) -> [u64; 27] {
     let mut registers = saved;
-    for (register, argument) in order.into_iter().zip(arguments) {
+    for (register, argument) in ARGUMENTS.into_iter().zip(arguments) {
         registers[register] = argument;
     }
     registers[index::RIP] = gadget;

@@ -6,9 +6,10 @@ use std::sync::atomic::Ordering;
 
 use libdebug_kernel::{Pid, Tid, fork_generation, proc};
 
-use crate::breakpoint::{Action, Breakpoint, BreakpointCell, BreakpointSpec};
+use crate::breakpoint::{Breakpoint, BreakpointCell, BreakpointSpec};
 use crate::builder::{Builder, Launch};
 use crate::error::{Error, Result};
+use crate::handler::Action;
 use crate::host::{Host, RustHost};
 use crate::io::ProcessIo;
 use crate::mailbox::{Responder, lock, reply};

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use libdebug_arch::x86_64::RegisterError;
 use libdebug_image::ImageError;
-use libdebug_kernel::{Death, Errno, KernelError, Pid, Tid};
+use libdebug_kernel::{Death, Errno, KernelError, Pid, Signal, Tid};
 
 /// The result of a debugger's operation.
 pub type Result<T> = std::result::Result<T, Error>;
@@ -93,6 +93,21 @@ pub enum Error {
     /// A breakpoint that cannot be.
     #[error("{0}")]
     Breakpoint(#[from] BreakpointError),
+    /// A number that is no signal, or one that cannot be caught.
+    #[error("signal {} ({}) cannot be used here: signals are 1 to 64, and neither SIGKILL nor SIGSTOP can be caught", .0.0, .0)]
+    BadSignal(Signal),
+    /// The table has no system call of that name.
+    #[error("Syscall {0:?} not found")]
+    NoSuchSyscall(String),
+    /// System calls have six arguments, 0 to 5.
+    #[error("system calls have arguments 0 to 5, and no argument {0}")]
+    NoSuchArgument(usize),
+    /// It would be put in its own place.
+    #[error("a {0} cannot be hijacked by itself: choose another one to take its place")]
+    SelfHijack(&'static str),
+    /// Handlers put each other's calls or signals in place of their own, for ever.
+    #[error("{0} hijacking loop detected. Check your code to avoid infinite loops.")]
+    HijackLoop(&'static str),
     /// A register that cannot be read or written so.
     #[error(transparent)]
     Register(#[from] RegisterError),

@@ -3,7 +3,9 @@
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
-use libdebug_kernel::{Bell, Event, Pid, ProcessMemory, Signal, Stop, Tid, Wait, decode, proc};
+use libdebug_kernel::{
+    Bell, Event, Pid, ProcessMemory, Signal, Stop, Tid, Wait, decode, proc, shares_memory,
+};
 
 use crate::error::Result;
 use crate::mailbox::lock;
@@ -92,7 +94,8 @@ impl Process {
                 let resumed = self.ptrace.cont(tid, None);
                 self.started(tid, resumed)
             }
-            Stop::Group(_) | Stop::Event | Stop::Syscall | Stop::Seccomp => self.go_on(tid, bell),
+            Stop::Syscall | Stop::Seccomp => self.on_syscall_stop(tid, bell),
+            Stop::Group(_) | Stop::Event => self.go_on(tid, bell),
         }
     }
 
@@ -116,7 +119,7 @@ impl Process {
     }
 
     /// Nothing that anybody wants to hear of: the thread runs on, unless everything is to stop.
-    fn go_on(&mut self, tid: Tid, bell: &Bell) -> Result<()> {
+    pub(crate) fn go_on(&mut self, tid: Tid, bell: &Bell) -> Result<()> {
         if self.frozen { Ok(()) } else { self.resume(tid, bell) }
     }
 
@@ -135,19 +138,21 @@ impl Process {
         if let Some(thread) = self.threads.get(&tid) {
             lock(&thread.cell.registers).clear();
         }
-        let resumed = self.ptrace.interrupt(tid).and_then(|()| self.ptrace.cont(tid, None));
+        let resumed = self.ptrace.interrupt(tid).and_then(|()| self.run_on(tid, None));
         self.started(tid, resumed)
     }
 
     fn on_signal(&mut self, tid: Tid, signal: Signal, bell: &Bell) -> Result<()> {
-        self.restore_signal_info(tid, signal);
+        self.restore_signal(tid, signal);
         self.note_signal(tid, Some(signal), Some(signal));
         if self.lost_its_stub(tid, signal)? {
             self.note_signal(tid, None, None);
-        } else {
-            self.hide_stub(tid)?;
+            return self.go_on(tid, bell);
         }
-        self.go_on(tid, bell)
+        self.hide_stub(tid)?;
+        let stepping = self.threads.get(&tid).is_some_and(|thread| thread.stepping);
+        // What comes in the middle of a step is put off, unless it is the step's own fault.
+        if !stepping && self.offer_to_catcher(tid, signal) { Ok(()) } else { self.go_on(tid, bell) }
     }
 
     /// A handler of the program's is to find the program's own addresses in its context. A thread behind what its
@@ -294,22 +299,32 @@ impl Process {
 
     fn on_clone(&mut self, tid: Tid, bell: &Bell) -> Result<()> {
         let Some(child) = self.await_newborn(tid)? else { return self.go_on(tid, bell) };
+        self.take_in(tid, child)?;
+        if self.threads.contains_key(&child) {
+            self.go_on(child, bell)?;
+        }
+        self.go_on_from_call(tid, bell)
+    }
+
+    /// A tracee that `creator` has just made: a thread of this process, or a process.
+    pub(crate) fn take_in(&mut self, creator: Tid, child: Tid) -> Result<()> {
         self.placement.release(child);
         self.placement.part();
-        if proc::status(child).is_ok_and(|status| status.process != self.pid()) {
+        match proc::status(child) {
+            Ok(status) if status.process == self.pid() => {
+                self.adopt(child, Run::Stopped);
+                self.equip_thread(child);
+            }
             // A process of its own that shares our memory and traps, as clone(CLONE_VM) makes.
-            self.admit_guest(child);
-            return self.go_on_from_call(tid, bell);
+            Ok(_) if shares_memory(creator, child) => self.admit_guest(child),
+            _ => self.release_child(child),
         }
-        self.adopt(child, Run::Stopped);
-        self.equip_thread(child);
-        self.go_on(child, bell)?;
-        self.go_on_from_call(tid, bell)
+        Ok(())
     }
 
     fn on_fork(&mut self, tid: Tid, bell: &Bell) -> Result<()> {
         if let Some(child) = self.await_newborn(tid)? {
-            self.release_child(child);
+            self.take_in(tid, child)?;
         }
         self.go_on_from_call(tid, bell)
     }
@@ -344,7 +359,7 @@ impl Process {
     }
 
     /// The tracee that `parent` has just created, in its first stop; `None` when it is dead already.
-    fn await_newborn(&mut self, parent: Tid) -> Result<Option<Tid>> {
+    pub(crate) fn await_newborn(&mut self, parent: Tid) -> Result<Option<Tid>> {
         let child = Tid(i32::try_from(self.ptrace.event_message(parent)?).unwrap_or(0));
         if self.threads.contains_key(&child) {
             // Found in the list of threads while attaching.

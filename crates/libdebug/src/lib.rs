@@ -21,15 +21,21 @@
 #![forbid(unsafe_code)]
 
 mod advance;
+mod attend;
+mod attend_calls;
 mod breakpoint;
 mod builder;
 mod call;
+mod calling_convention;
 mod debugger;
 mod displaced;
 mod error;
 mod event;
+mod handler;
+mod handling;
 mod host;
 mod immediate;
+mod invoke;
 mod io;
 mod launch;
 mod mailbox;
@@ -40,27 +46,34 @@ mod rally;
 mod registers;
 mod resume;
 mod session;
+mod signal;
 mod site;
 mod step;
 mod stop;
 mod symbols;
+mod syscall;
+mod syscall_stop;
 mod thread;
 mod tracer;
 mod wait;
 
-pub use breakpoint::{
-    Access, Action, Breakpoint, BreakpointId, BreakpointKind, BreakpointSpec, Callback, CallbackResult,
-};
+pub use breakpoint::{Access, Breakpoint, BreakpointId, BreakpointKind, BreakpointSpec};
 pub use builder::{Builder, Launch, StartAt};
 pub use debugger::Debugger;
 pub use error::{BoxError, BreakpointError, Error, Result};
+pub use handler::{Action, Callback, CallbackResult, HandlerId};
+pub use handling::NewArguments;
 pub use host::{Host, RustHost};
 pub use io::{IoError, Output, ProcessIo, ProcessState, Seen, Stdio, Until, Wait, WaitCheck, Watch};
 pub use libdebug_arch::x86_64::{Register, RegisterClass, RegisterError, RegisterValue, register, registers};
 pub use libdebug_arch::{Isa, float80};
 pub use libdebug_kernel::proc::Map;
-pub use libdebug_kernel::{Death, Pid, Signal, Tid, tracer_syscalls};
+pub use libdebug_kernel::{Death, Pid, Signal, SignalInfo, SyscallCall, Tid, tracer_syscalls};
 pub use registers::cpu_has;
 pub use session::StopReason;
+pub use signal::{CatcherSpec, SignalCatcher};
 pub use symbols::{FileScope, Note, Resolved};
+pub use syscall::{
+    Observe, SyscallEvent, SyscallFilter, SyscallHandler, SyscallObserver, SyscallSide, SyscallSpec,
+};
 pub use thread::Thread;

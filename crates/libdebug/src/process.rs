@@ -12,7 +12,9 @@ use crate::displaced::Displaced;
 use crate::mailbox::lock;
 use crate::placement::Placement;
 use crate::session::{Phase, Session, Shared, StopReason, ThreadCell, write};
+use crate::signal::Signals;
 use crate::site::{HardwareSlots, Sites};
+use crate::syscall::{SyscallCell, Syscalls};
 
 /// Whether a thread may be asked anything.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -47,9 +49,24 @@ pub(crate) struct Thread {
     pub(crate) held: Option<Tid>,
     /// Signals that came while none could be delivered, in the middle of the debugger's own steps: sent again
     /// when the thread next runs freely.
-    pub(crate) deferred: Vec<(Signal, Option<SignalInfo>)>,
-    /// Signals that were sent again: the siginfo that their delivery has to show.
-    pub(crate) requeued: VecDeque<SignalInfo>,
+    pub(crate) deferred: Vec<KeptSignal>,
+    /// Signals that were sent again, with what their delivery has to show.
+    pub(crate) requeued: VecDeque<KeptSignal>,
+    /// The catcher of the pending signal has run, or is not to run.
+    pub(crate) caught: bool,
+    /// The handlers that are to hear of the exit of the system call that the thread is in.
+    pub(crate) entered: Vec<Arc<SyscallCell>>,
+    /// The observer is to hear of it too.
+    pub(crate) observed: bool,
+}
+
+/// A signal that was taken from a thread, to be sent again.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct KeptSignal {
+    pub(crate) signal: Signal,
+    pub(crate) info: Option<SignalInfo>,
+    /// Its catcher has run already.
+    pub(crate) caught: bool,
 }
 
 impl Thread {
@@ -66,6 +83,9 @@ impl Thread {
             held: None,
             deferred: Vec::new(),
             requeued: VecDeque::new(),
+            caught: false,
+            entered: Vec::new(),
+            observed: false,
         }
     }
 
@@ -79,6 +99,12 @@ impl Thread {
 pub(crate) enum Happening {
     /// It came to a breakpoint.
     Hit(Tid, Arc<BreakpointCell>),
+    /// A signal is about to be delivered to it that somebody catches.
+    Caught(Tid),
+    /// It is about to make a system call that somebody handles.
+    SyscallEnter(Tid),
+    /// It comes from a system call that somebody handles.
+    SyscallExit(Tid),
     /// It came to the address that the tracer itself waits for.
     Arrived(Tid),
     /// The last thread ended.
@@ -101,6 +127,8 @@ pub(crate) struct Process {
     pub(crate) hardware: HardwareSlots,
     pub(crate) breakpoints: BTreeMap<BreakpointId, Arc<BreakpointCell>>,
     pub(crate) displaced: Displaced,
+    pub(crate) syscalls: Syscalls,
+    pub(crate) signals: Signals,
     /// First stops of tracees whose creator's event has not been seen yet.
     pub(crate) newborns: BTreeSet<Tid>,
     /// Vfork children: not under debug, but they run in our memory, with our traps, until they execute.
@@ -126,6 +154,8 @@ impl Process {
             hardware: HardwareSlots::default(),
             breakpoints: BTreeMap::new(),
             displaced: Displaced::default(),
+            syscalls: Syscalls::default(),
+            signals: Signals::default(),
             newborns: BTreeSet::new(),
             guests: BTreeSet::new(),
             options,

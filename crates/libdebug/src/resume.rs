@@ -4,7 +4,7 @@ use libdebug_kernel::{Bell, KernelError, Ptrace, Signal, Tid};
 
 use crate::error::Result;
 use crate::mailbox::lock;
-use crate::process::{Process, Run, Thread};
+use crate::process::{KeptSignal, Process, Run, Thread};
 use crate::session::Phase;
 
 /// What is known of a stopped thread that is to go on.
@@ -82,6 +82,10 @@ impl Process {
         Ok(())
     }
 
+    pub(crate) fn flush_thread(&self, tid: Tid) -> Result<()> {
+        self.threads.get(&tid).map_or(Ok(()), |thread| flush(thread, self.ptrace, None))
+    }
+
     /// Lets one thread go on while others may be running.
     pub(crate) fn resume(&mut self, tid: Tid, bell: &Bell) -> Result<()> {
         let (plan, stub) = self.plan_thread(tid)?;
@@ -110,9 +114,18 @@ impl Process {
         let Some(signal) = self.prepare(tid, pc)? else { return Ok(()) };
         let resumed = match plan {
             Plan::Listen => self.ptrace.listen(tid),
-            Plan::Continue | Plan::ThroughStub | Plan::InPlace => self.ptrace.cont(tid, signal),
+            Plan::Continue | Plan::ThroughStub | Plan::InPlace => self.run_on(tid, signal),
         };
         self.started(tid, resumed)
+    }
+
+    /// With syscall-stops where somebody wants to hear of them.
+    pub(crate) fn run_on(&self, tid: Tid, signal: Option<Signal>) -> libdebug_kernel::Result<()> {
+        if self.wants_syscalls(tid) {
+            self.ptrace.syscall(tid, signal)
+        } else {
+            self.ptrace.cont(tid, signal)
+        }
     }
 
     /// Writes back what was changed and forgets what is known of the stop. `None` when the thread is not
@@ -132,7 +145,9 @@ impl Process {
         match deliver {
             Some(signal) if !at_signal => {
                 // A resume delivers a signal only out of a signal-delivery-stop; elsewhere it has to be sent.
-                let _ = libdebug_kernel::signal_thread(pid, tid, signal);
+                if libdebug_kernel::signal_thread(pid, tid, signal).is_ok() {
+                    thread.requeued.push_back(KeptSignal { signal, info: None, caught: true });
+                }
                 Ok(Some(None))
             }
             deliver => Ok(Some(deliver)),
@@ -167,11 +182,13 @@ fn take_stop(thread: &Thread) -> Option<Signal> {
     let mut stop = lock(&thread.cell.stop);
     stop.reasons.clear();
     stop.signal = None;
+    stop.side = None;
     stop.deliver.take()
 }
 
 fn forget_stop(thread: &mut Thread) {
     thread.at_fault = false;
+    thread.caught = false;
     thread.passed = None;
     thread.group_stopped = false;
     thread.at_signal = false;

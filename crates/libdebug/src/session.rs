@@ -12,11 +12,13 @@ use libdebug_kernel::{Death, Latch, Pid, ProcessMemory, Signal, Tid, fork_genera
 
 use crate::breakpoint::BreakpointId;
 use crate::error::BoxError;
+use crate::handler::HandlerId;
 use crate::host::Host;
 use crate::io::{Foreground, ProcessIo};
 use crate::mailbox::{Mailbox, lock};
 use crate::rally::Rally;
 use crate::registers::RegisterCache;
+use crate::syscall::SyscallSide;
 use crate::tracer::Command;
 
 /// A lock for reading that survives a panic of another holder.
@@ -225,6 +227,12 @@ pub enum StopReason {
     Interrupted,
     /// A signal is about to be delivered.
     Signal(Signal),
+    /// This catcher has caught the signal that is about to be delivered.
+    Caught(HandlerId),
+    /// It is about to make a system call that this handler handles.
+    SyscallEnter(HandlerId),
+    /// It comes from a system call that this handler handles.
+    SyscallExit(HandlerId),
     /// It executed another program.
     Exec,
     /// A callback asked for the stop, or failed.
@@ -239,6 +247,8 @@ pub(crate) struct StopRecord {
     pub(crate) signal: Option<Signal>,
     /// The signal that the next resume delivers.
     pub(crate) deliver: Option<Signal>,
+    /// It is in a syscall-stop, on this side.
+    pub(crate) side: Option<SyscallSide>,
 }
 
 /// One thread of the process under debug.

@@ -8,7 +8,7 @@ use libdebug_kernel::{Bell, Signal, Tid};
 
 use crate::error::Result;
 use crate::mailbox::lock;
-use crate::process::{Process, Run};
+use crate::process::{KeptSignal, Process, Run};
 use crate::session::StopReason;
 use crate::site::Owner;
 use crate::stop::is_fault;
@@ -46,6 +46,9 @@ impl Process {
         };
         if let (StepEnd::Done, Some(place)) = (end, exposed) {
             self.hide_trap_flag(tid, place)?;
+        }
+        if end == StepEnd::Done {
+            self.exit_by_step(tid);
         }
         self.arrive(tid);
         Ok(end)
@@ -162,7 +165,7 @@ impl Process {
         if thread.at_signal {
             self.defer(tid, deliver);
         } else if let Some(thread) = self.threads.get_mut(&tid) {
-            thread.deferred.push((deliver, None));
+            thread.deferred.push(KeptSignal { signal: deliver, info: None, caught: true });
         }
         None
     }
@@ -203,6 +206,7 @@ impl Process {
             if let Some(thread) = self.threads.get_mut(&tid) {
                 thread.at_fault = true;
             }
+            self.offer_to_catcher(tid, signal);
             return Ok(Next::Finish(StepEnd::Ended));
         }
         self.defer(tid, signal);

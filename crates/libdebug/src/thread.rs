@@ -209,7 +209,11 @@ impl Thread {
         self.debugger.load_registers(self.cell.tid, block == Block::Extended)
     }
 
-    fn settle(&self) -> Result<()> {
+    pub(crate) fn session(&self) -> Option<&Arc<Session>> {
+        self.session.as_ref()
+    }
+
+    pub(crate) fn settle(&self) -> Result<()> {
         match &self.session {
             Some(session) => self.debugger.settle(session),
             None => Err(Error::NoProcess),

@@ -1,23 +1,22 @@
 //! The tracer thread: the closed set of commands, and the loop that serves them and the kernel's events.
 
-use std::any::Any;
 use std::cell::{Cell, RefCell};
 use std::collections::BTreeSet;
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::rc::Rc;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
-use libdebug_kernel::{Bell, Event, Pid, Ptrace, Tid, Wait};
+use libdebug_kernel::{Bell, Event, Pid, Ptrace, Signal, SignalInfo, Tid, Wait};
 
-use crate::breakpoint::{Action, Breakpoint, BreakpointCell, BreakpointId, BreakpointSpec};
-use crate::debugger::Debugger;
-use crate::error::{BoxError, Error, Result};
+use crate::breakpoint::{BreakpointCell, BreakpointId, BreakpointSpec};
+use crate::error::{Error, Result};
+use crate::handler::HandlerId;
 use crate::launch::LaunchSpec;
 use crate::mailbox::{Responder, lock};
-use crate::process::{Happening, Process, Run};
-use crate::session::{Phase, Session, Shared, StopReason, ThreadCell};
-use crate::thread::Thread;
+use crate::process::{Process, Run};
+use crate::session::{Phase, Session, Shared};
+use crate::signal::{CatcherCell, CatcherSpec};
+use crate::syscall::{SyscallCell, SyscallObserver, SyscallSpec};
 
 /// Everything that a user's thread can ask of the tracer thread.
 #[derive(Debug)]
@@ -58,6 +57,19 @@ pub(crate) enum Command {
         answer: Responder<Vec<u8>>,
     },
     SetKillOnExit(bool, Responder<()>),
+    HandleSyscall(Box<SyscallSpec>, Responder<Result<Arc<SyscallCell>>>),
+    CatchSignal(Box<CatcherSpec>, Responder<Result<Arc<CatcherCell>>>),
+    RemoveHandler(HandlerId, Responder<Result<()>>),
+    BlockedSignals(Responder<Result<BTreeSet<Signal>>>),
+    BlockSignals(BTreeSet<Signal>, Responder<Result<()>>),
+    ObserveSyscalls(Option<SyscallObserver>, Responder<Result<()>>),
+    SignalInfo(Tid, Responder<Result<Option<SignalInfo>>>),
+    InvokeSyscall {
+        tid: Tid,
+        number: u64,
+        arguments: [u64; 6],
+        answer: Responder<Result<i64>>,
+    },
     /// Ends the thread, and the process with it unless that is to live on.
     Terminate(Responder<()>),
 }
@@ -70,9 +82,9 @@ pub(crate) struct Tracer {
     next_id: Cell<u64>,
     kill_on_exit: Cell<bool>,
     /// How many callbacks are being run, one inside the other's steps.
-    callbacks: Cell<u32>,
+    pub(crate) callbacks: Cell<u32>,
     /// Something that wants the process to stay stopped was handled in the middle of a callback.
-    stop_wanted: Cell<bool>,
+    pub(crate) stop_wanted: Cell<bool>,
     /// Threads of processes that were let go, on their way out.
     lingering: RefCell<BTreeSet<Tid>>,
 }
@@ -197,101 +209,6 @@ impl Tracer {
         self.attend();
     }
 
-    /// Everything is stopped: runs the handlers of what happened, and then lets the process go on or tells the
-    /// user that it has stopped.
-    fn attend(&self) {
-        loop {
-            let stop = self.handle_happenings();
-            let mut process = self.process.borrow_mut();
-            let Some(process) = process.as_mut() else { return };
-            if stop || self.shared.interrupt.load(Ordering::Acquire) {
-                note_interrupted(process);
-                return process.publish();
-            }
-            if self.thaw_failed(process) {
-                return process.publish();
-            }
-            // An instruction that was executed on the way may have set something off.
-            match (process.happenings.is_empty(), process.frozen) {
-                (true, false) => return,
-                (true, true) => return process.publish(),
-                (false, _) => {}
-            }
-        }
-    }
-
-    pub(crate) fn in_callback(&self) -> bool {
-        self.callbacks.get() > 0
-    }
-
-    /// What should stop the process in the middle of a callback does so at the callback's end.
-    pub(crate) fn note_stop_wanted(&self, stop: bool) {
-        if stop && self.in_callback() {
-            self.stop_wanted.set(true);
-        }
-    }
-
-    /// Answers whether somebody wants the process to stay stopped. The state is not borrowed while a callback
-    /// runs: the callback may ask for anything.
-    pub(crate) fn handle_happenings(&self) -> bool {
-        let mut stop = false;
-        while let Some(happening) = self.next_happening() {
-            stop |= match happening {
-                Happening::Hit(tid, cell) => self.handle_hit(tid, &cell),
-                Happening::Arrived(_) | Happening::Ended | Happening::Failed => true,
-            };
-            stop |= !self.in_callback() && self.stop_wanted.take();
-        }
-        stop
-    }
-
-    fn next_happening(&self) -> Option<Happening> {
-        self.process.borrow_mut().as_mut()?.happenings.pop_front()
-    }
-
-    fn handle_hit(&self, tid: Tid, cell: &Arc<BreakpointCell>) -> bool {
-        if !cell.is_enabled() {
-            return false;
-        }
-        cell.count_hit();
-        let Some(thread) = self.note_hit(tid, cell) else { return false };
-        match cell.action() {
-            Action::Stop => true,
-            Action::Count => false,
-            Action::Call(callback) => {
-                let debugger = Debugger::from_shared(&self.shared);
-                let thread = Thread::new(debugger.clone(), thread, self.session());
-                let breakpoint = Breakpoint { cell: Arc::clone(cell), debugger };
-                self.callbacks.set(self.callbacks.get() + 1);
-                // What unwinds here would end the tracer thread, and the process with it.
-                let result = catch_unwind(AssertUnwindSafe(|| callback(&thread, &breakpoint)));
-                let result = result.unwrap_or_else(|panic| Err(panic_message(&*panic).into()));
-                self.callbacks.set(self.callbacks.get() - 1);
-                self.callback_ended(tid, result)
-            }
-        }
-    }
-
-    fn note_hit(&self, tid: Tid, cell: &BreakpointCell) -> Option<Arc<ThreadCell>> {
-        let process = self.process.borrow();
-        let thread = process.as_ref()?.threads.get(&tid)?;
-        thread.add_reason(StopReason::Breakpoint(cell.id));
-        Some(Arc::clone(&thread.cell))
-    }
-
-    fn session(&self) -> Option<Arc<Session>> {
-        self.process.borrow().as_ref().map(|process| Arc::clone(&process.session))
-    }
-
-    fn callback_ended(&self, tid: Tid, result: std::result::Result<(), BoxError>) -> bool {
-        let Err(error) = result else { return false };
-        self.shared.fail(error);
-        if let Some(thread) = self.process.borrow().as_ref().and_then(|process| process.threads.get(&tid)) {
-            thread.add_reason(StopReason::Callback);
-        }
-        true
-    }
-
     /// Carries out one command; also called by callbacks, on this thread.
     pub(crate) fn execute(&self, command: Command) {
         match command {
@@ -318,6 +235,22 @@ impl Tracer {
             Command::SetKillOnExit(on, answer) => {
                 self.set_kill_on_exit(on);
                 answer.send(());
+            }
+            Command::HandleSyscall(spec, answer) => answer.send(self.handle_syscall(*spec)),
+            Command::CatchSignal(spec, answer) => answer.send(self.catch_signal(*spec)),
+            Command::RemoveHandler(id, answer) => answer.send(self.remove_handler(id)),
+            Command::BlockedSignals(answer) => {
+                answer.send(self.paused(|process| Ok(process.signals.blocked.clone())));
+            }
+            Command::BlockSignals(signals, answer) => {
+                answer.send(self.change(|process| process.signals.blocked = signals));
+            }
+            Command::ObserveSyscalls(observer, answer) => {
+                answer.send(self.change(|process| process.syscalls.observer = observer));
+            }
+            Command::SignalInfo(tid, answer) => answer.send(self.paused(|process| process.signal_info(tid))),
+            Command::InvokeSyscall { tid, number, arguments, answer } => {
+                answer.send(self.invoke(tid, number, arguments));
             }
             // Only the loop ends the thread.
             Command::Terminate(answer) => drop(answer),
@@ -407,6 +340,13 @@ impl Tracer {
         result
     }
 
+    fn change(&self, change: impl FnOnce(&mut Process)) -> Result<()> {
+        self.paused(|process| {
+            change(process);
+            Ok(())
+        })
+    }
+
     fn set_breakpoint(&self, spec: BreakpointSpec) -> Result<Arc<BreakpointCell>> {
         self.next_id.set(self.next_id.get() + 1);
         let cell = Arc::new(BreakpointCell::new(BreakpointId(self.next_id.get()), spec));
@@ -422,6 +362,35 @@ impl Tracer {
             }
             Ok(())
         })
+    }
+
+    fn next_handler(&self) -> HandlerId {
+        self.next_id.set(self.next_id.get() + 1);
+        HandlerId(self.next_id.get())
+    }
+
+    fn handle_syscall(&self, spec: SyscallSpec) -> Result<Arc<SyscallCell>> {
+        let cell = Arc::new(SyscallCell::new(self.next_handler(), spec));
+        self.change(|process| process.syscalls.add(Arc::clone(&cell)))?;
+        Ok(cell)
+    }
+
+    fn catch_signal(&self, spec: CatcherSpec) -> Result<Arc<CatcherCell>> {
+        let cell = Arc::new(CatcherCell::new(self.next_handler(), spec));
+        self.change(|process| process.signals.add(Arc::clone(&cell)))?;
+        Ok(cell)
+    }
+
+    fn remove_handler(&self, id: HandlerId) -> Result<()> {
+        self.change(|process| {
+            process.syscalls.remove(id);
+            process.signals.remove(id);
+        })
+    }
+
+    fn invoke(&self, tid: Tid, number: u64, arguments: [u64; 6]) -> Result<i64> {
+        let mut process = self.process.borrow_mut();
+        process.as_mut().ok_or(Error::NoProcess)?.invoke_syscall(tid, number, arguments, &self.bell)
     }
 
     fn load_registers(&self, tid: Tid, extended: bool) -> Result<()> {
@@ -448,22 +417,5 @@ impl Tracer {
         self.kill_on_exit.set(on);
         // Without a process there is nothing to tell the kernel yet.
         let _ = self.paused(|process| process.set_kill_on_exit(on, &self.bell));
-    }
-}
-
-fn panic_message(panic: &(dyn Any + Send)) -> String {
-    let text = panic.downcast_ref::<&str>().copied();
-    let text = text.or_else(|| panic.downcast_ref::<String>().map(String::as_str));
-    format!("the callback panicked: {}", text.unwrap_or("with a value that is no text"))
-}
-
-/// The threads that stopped for no reason of their own.
-pub(crate) fn note_interrupted(process: &Process) {
-    for thread in process.threads.values() {
-        let mut stop = lock(&thread.cell.stop);
-        if stop.reasons.is_empty() {
-            let reason = stop.deliver.map_or(StopReason::Interrupted, StopReason::Signal);
-            stop.reasons.push(reason);
-        }
     }
 }

@@ -53,7 +53,7 @@ fn signals_that_come_in_the_middle_of_steps_arrive_in_order_afterwards() {
 #[test]
 fn callbacks_that_step_lose_no_signal() {
     let debugger = Debugger::builder(program("signals")).arg("1000").run().unwrap();
-    let action = Action::call(|thread, breakpoint| {
+    let action = Action::call(|thread: &libdebug::Thread, breakpoint: &libdebug::Breakpoint| {
         for _ in 0..breakpoint.hit_count() % 5 {
             thread.step()?;
         }

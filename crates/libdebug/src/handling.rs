@@ -1,0 +1,173 @@
+//! How users set handlers of system calls and signals.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use libdebug_arch::{SyscallAbi, syscall_by_name};
+use libdebug_kernel::Signal;
+
+use crate::debugger::Debugger;
+use crate::error::{Error, Result};
+use crate::handler::{Action, HandlerId};
+use crate::signal::{CatcherCell, CatcherSpec, SignalCatcher};
+use crate::syscall::{SyscallCell, SyscallHandler, SyscallObserver, SyscallSpec};
+use crate::tracer::Command;
+
+/// What a hijacker puts into the argument registers; `None` leaves one as it is.
+pub type NewArguments = [Option<u64>; 6];
+
+impl Debugger {
+    /// The number of the system call called `name` in the table of the program's architecture.
+    ///
+    /// ```
+    /// assert_eq!(libdebug::Debugger::syscall_number("openat").unwrap(), 257);
+    /// assert!(libdebug::Debugger::syscall_number("open_sesame").is_err());
+    /// ```
+    ///
+    /// # Errors
+    /// [`Error::NoSuchSyscall`].
+    pub fn syscall_number(name: &str) -> Result<u64> {
+        let found = syscall_by_name(SyscallAbi::X86_64, name);
+        found.map(|call| call.number.into()).ok_or_else(|| Error::NoSuchSyscall(name.to_owned()))
+    }
+
+    /// Handles a system call, or all. Several handlers may be of one call; the newest enabled one is asked.
+    ///
+    /// ```
+    /// # fn main() -> libdebug::Result<()> {
+    /// use libdebug::{Debugger, SyscallSpec};
+    /// let debugger = Debugger::builder("/bin/true").run()?;
+    /// let exit = Debugger::syscall_number("exit_group")?;
+    /// let handler = debugger.handle_syscall(SyscallSpec::stop(Some(exit)))?;
+    /// debugger.cont()?;
+    /// let thread = debugger.main_thread()?;
+    /// assert_eq!(handler.side_hit_on(&thread)?, Some(libdebug::SyscallSide::Enter));
+    /// thread.set_syscall_argument(0, 42)?;
+    /// debugger.cont()?;
+    /// assert_eq!(debugger.exit_code()?, Some(42));
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    /// [`Error::NoProcess`], and those of [`Debugger::wait`]: the process is waited for.
+    pub fn handle_syscall(&self, spec: SyscallSpec) -> Result<SyscallHandler> {
+        self.stopped_session()?;
+        let cell = self.ask(|answer| Command::HandleSyscall(Box::new(spec), answer))??;
+        Ok(SyscallHandler { cell, debugger: self.clone() })
+    }
+
+    /// Puts the call `new`, with `arguments`, in the place of every call of `original`.
+    ///
+    /// # Errors
+    /// [`Error::SelfHijack`] when both are the same, and those of [`Debugger::handle_syscall`].
+    pub fn hijack_syscall(
+        &self,
+        original: Option<u64>,
+        new: u64,
+        arguments: NewArguments,
+        recursive: bool,
+    ) -> Result<SyscallHandler> {
+        if original == Some(new) {
+            return Err(Error::SelfHijack("system call"));
+        }
+        let replace = move |thread: &crate::Thread, _: &SyscallHandler| {
+            thread.set_syscall_number(new)?;
+            for (index, value) in arguments.into_iter().enumerate() {
+                if let Some(value) = value {
+                    thread.set_syscall_argument(index, value)?;
+                }
+            }
+            Ok(())
+        };
+        let on_enter = Some(Action::call(replace));
+        self.handle_syscall(SyscallSpec { number: original, on_enter, on_exit: None, recursive })
+    }
+
+    pub(crate) fn remove_syscall_handler(&self, cell: &Arc<SyscallCell>) -> Result<()> {
+        self.remove_handler(cell.id)
+    }
+
+    fn remove_handler(&self, id: HandlerId) -> Result<()> {
+        self.stopped_session()?;
+        self.ask(|answer| Command::RemoveHandler(id, answer))?
+    }
+
+    /// Catches a signal, or all, before the program gets it.
+    ///
+    /// ```
+    /// # fn main() -> libdebug::Result<()> {
+    /// use libdebug::{CatcherSpec, Debugger, Signal};
+    /// let debugger = Debugger::builder("/bin/sh").arg("-c").arg("kill -USR1 $$; exit 3").run()?;
+    /// let catcher = debugger.catch_signal(CatcherSpec::stop(Some(Signal(10))))?;
+    /// debugger.cont()?;
+    /// let thread = debugger.main_thread()?;
+    /// assert!(catcher.hit_on(&thread)?);
+    /// thread.set_signal(None)?;
+    /// debugger.cont()?;
+    /// assert_eq!(debugger.exit_code()?, Some(3));
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    /// [`Error::BadSignal`] for one that cannot be caught; [`Error::NoProcess`], and those of
+    /// [`Debugger::wait`]: the process is waited for.
+    pub fn catch_signal(&self, spec: CatcherSpec) -> Result<SignalCatcher> {
+        spec.check()?;
+        self.stopped_session()?;
+        let cell = self.ask(|answer| Command::CatchSignal(Box::new(spec), answer))??;
+        Ok(SignalCatcher { cell, debugger: self.clone() })
+    }
+
+    /// Puts the signal `new` in the place of every `original`.
+    ///
+    /// # Errors
+    /// [`Error::SelfHijack`] when both are the same, and those of [`Debugger::catch_signal`].
+    pub fn hijack_signal(
+        &self,
+        original: Option<Signal>,
+        new: Signal,
+        recursive: bool,
+    ) -> Result<SignalCatcher> {
+        if original == Some(new) {
+            return Err(Error::SelfHijack("signal"));
+        }
+        let replace = move |thread: &crate::Thread, _: &SignalCatcher| Ok(thread.set_signal(Some(new))?);
+        self.catch_signal(CatcherSpec { signal: original, action: Action::call(replace), recursive })
+    }
+
+    pub(crate) fn remove_catcher(&self, cell: &Arc<CatcherCell>) -> Result<()> {
+        self.remove_handler(cell.id)
+    }
+
+    /// The signals that are never delivered.
+    ///
+    /// # Errors
+    /// As [`Debugger::catch_signal`].
+    pub fn blocked_signals(&self) -> Result<BTreeSet<Signal>> {
+        self.stopped_session()?;
+        self.ask(Command::BlockedSignals)?
+    }
+
+    /// Chooses the signals that are never delivered; their catchers run all the same.
+    ///
+    /// # Errors
+    /// [`Error::BadSignal`] for a number that is no signal, and those of [`Debugger::catch_signal`].
+    pub fn set_blocked_signals(&self, signals: BTreeSet<Signal>) -> Result<()> {
+        if let Some(&bad) = signals.iter().find(|signal| !(1..=64).contains(&signal.0)) {
+            return Err(Error::BadSignal(bad));
+        }
+        self.stopped_session()?;
+        self.ask(|answer| Command::BlockSignals(signals, answer))?
+    }
+
+    /// Has `observer` told of system calls, in place of the one before; `None` for nobody.
+    ///
+    /// # Errors
+    /// As [`Debugger::handle_syscall`].
+    pub fn observe_syscalls(&self, observer: Option<SyscallObserver>) -> Result<()> {
+        self.stopped_session()?;
+        self.ask(|answer| Command::ObserveSyscalls(observer, answer))?
+    }
+}

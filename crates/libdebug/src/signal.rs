@@ -1,0 +1,233 @@
+//! Catchers of signals: what users set, and whom a delivery concerns.
+
+use std::collections::BTreeSet;
+use std::fmt;
+use std::sync::{Arc, RwLock};
+
+use libdebug_kernel::Signal;
+
+use crate::debugger::Debugger;
+use crate::error::{Error, Result};
+use crate::handler::{Action, HandlerId, Life};
+use crate::session::{StopReason, read, write};
+use crate::thread::Thread;
+
+/// What a catcher of signals is to be.
+#[derive(Debug, Clone)]
+pub struct CatcherSpec {
+    /// The signal; `None` for every one that has no enabled catcher of its own.
+    pub signal: Option<Signal>,
+    /// What happens before the program gets it. A callback may change or drop the signal
+    /// ([`Thread::set_signal`]).
+    pub action: Action<SignalCatcher>,
+    /// Whether the catcher of a signal that a callback puts in the place of this one runs too.
+    pub recursive: bool,
+}
+
+impl CatcherSpec {
+    /// A catcher that stops the process.
+    pub fn stop(signal: Option<Signal>) -> Self {
+        Self { signal, action: Action::Stop, recursive: false }
+    }
+
+    /// SIGKILL and SIGSTOP come to no stop before they take effect (ptrace(2)).
+    pub(crate) fn check(&self) -> Result<()> {
+        match self.signal {
+            Some(signal) if !(1..=64).contains(&signal.0) || UNCATCHABLE.contains(&signal) => {
+                Err(Error::BadSignal(signal))
+            }
+            _ => Ok(()),
+        }
+    }
+}
+
+const UNCATCHABLE: [Signal; 2] = [Signal::KILL, Signal::STOP];
+
+/// The one place where a catcher's state is.
+#[derive(Debug)]
+pub(crate) struct CatcherCell {
+    pub(crate) id: HandlerId,
+    pub(crate) signal: Option<Signal>,
+    action: RwLock<Action<SignalCatcher>>,
+    pub(crate) life: Life,
+}
+
+impl CatcherCell {
+    pub(crate) fn new(id: HandlerId, spec: CatcherSpec) -> Self {
+        let life = Life::new(spec.recursive);
+        Self { id, signal: spec.signal, action: RwLock::new(spec.action), life }
+    }
+
+    pub(crate) fn action(&self) -> Action<SignalCatcher> {
+        read(&self.action).clone()
+    }
+
+    pub(crate) fn is_native(&self) -> bool {
+        read(&self.action).is_native()
+    }
+}
+
+/// A catcher of signals that was set: a handle, cheap to clone. Dropping it removes nothing.
+#[derive(Clone)]
+pub struct SignalCatcher {
+    pub(crate) cell: Arc<CatcherCell>,
+    pub(crate) debugger: Debugger,
+}
+
+impl fmt::Debug for SignalCatcher {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut shown = f.debug_struct("SignalCatcher");
+        shown.field("signal", &self.signal()).field("hits", &self.hit_count()).finish()
+    }
+}
+
+impl PartialEq for SignalCatcher {
+    fn eq(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.cell, &other.cell)
+    }
+}
+
+impl Eq for SignalCatcher {}
+
+impl SignalCatcher {
+    /// Its name within its debugger.
+    pub fn id(&self) -> HandlerId {
+        self.cell.id
+    }
+
+    /// The debugger that it belongs to.
+    pub fn debugger(&self) -> &Debugger {
+        &self.debugger
+    }
+
+    /// The signal that it catches; `None` for all.
+    pub fn signal(&self) -> Option<Signal> {
+        self.cell.signal
+    }
+
+    /// How many signals it has caught, in all threads together. Does not wait.
+    pub fn hit_count(&self) -> u64 {
+        self.cell.life.hits()
+    }
+
+    /// Whether it is enabled.
+    pub fn is_enabled(&self) -> bool {
+        self.cell.life.is_enabled()
+    }
+
+    /// Enables or disables it.
+    ///
+    /// # Errors
+    /// [`Error::NoProcess`], and those of [`Debugger::wait`]: the process is waited for.
+    pub fn set_enabled(&self, on: bool) -> Result<()> {
+        self.debugger.stopped_session()?;
+        self.cell.life.set_enabled(on);
+        Ok(())
+    }
+
+    /// Whether catchers of a signal that replaces a caught one run too.
+    pub fn is_recursive(&self) -> bool {
+        self.cell.life.is_recursive()
+    }
+
+    /// Chooses whether catchers of a signal that replaces a caught one run too.
+    pub fn set_recursive(&self, on: bool) {
+        self.cell.life.set_recursive(on);
+    }
+
+    /// What a signal does.
+    pub fn action(&self) -> Action<Self> {
+        self.cell.action()
+    }
+
+    /// Changes what a signal does, from the next one on.
+    pub fn set_action(&self, action: Action<Self>) {
+        *write(&self.cell.action) = action;
+    }
+
+    /// Whether the stop that `thread` is in was caused by this catcher.
+    ///
+    /// # Errors
+    /// As [`Debugger::wait`]: the process is waited for first.
+    pub fn hit_on(&self, thread: &Thread) -> Result<bool> {
+        Ok(self.is_enabled() && thread.stop_reasons()?.contains(&StopReason::Caught(self.cell.id)))
+    }
+
+    /// Removes it.
+    ///
+    /// # Errors
+    /// As [`SignalCatcher::set_enabled`].
+    pub fn remove(&self) -> Result<()> {
+        self.debugger.remove_catcher(&self.cell)
+    }
+}
+
+/// Who is interested in the signals of one process.
+#[derive(Debug, Default)]
+pub(crate) struct Signals {
+    catchers: Vec<Arc<CatcherCell>>,
+    /// Never delivered, whatever catchers there are.
+    pub(crate) blocked: BTreeSet<Signal>,
+}
+
+impl Signals {
+    pub(crate) fn add(&mut self, cell: Arc<CatcherCell>) {
+        self.catchers.push(cell);
+    }
+
+    pub(crate) fn remove(&mut self, id: HandlerId) {
+        self.catchers.retain(|cell| cell.id != id);
+    }
+
+    /// The newest enabled catcher of `signal`, else the newest of all signals.
+    pub(crate) fn catcher_for(&self, signal: Signal) -> Option<Arc<CatcherCell>> {
+        let enabled = || self.catchers.iter().rev().filter(|cell| cell.life.is_enabled());
+        let exact = enabled().find(|cell| cell.signal == Some(signal));
+        let all = |signal| !UNCATCHABLE.contains(&signal);
+        exact.or_else(|| enabled().find(|cell| cell.signal.is_none() && all(signal))).cloned()
+    }
+
+    /// What of `signal` is delivered.
+    pub(crate) fn unblocked(&self, signal: Option<Signal>) -> Option<Signal> {
+        signal.filter(|signal| !self.blocked.contains(signal))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn catchers(signals: &[Option<Signal>]) -> Signals {
+        let mut found = Signals::default();
+        for (id, &signal) in signals.iter().enumerate() {
+            found.add(Arc::new(CatcherCell::new(HandlerId(id as u64), CatcherSpec::stop(signal))));
+        }
+        found
+    }
+
+    #[test]
+    fn a_catcher_of_the_signal_comes_before_one_of_all() {
+        let signals = catchers(&[Some(Signal::INT), None]);
+        let id = |signal| signals.catcher_for(signal).map(|cell| cell.id.0);
+        assert_eq!((id(Signal::INT), id(Signal::SEGV), id(Signal::STOP)), (Some(0), Some(1), None));
+    }
+
+    #[test]
+    fn what_no_stop_comes_before_cannot_be_caught() {
+        for number in [0, -1, 65, 9, 19] {
+            assert!(CatcherSpec::stop(Some(Signal(number))).check().is_err(), "{number}");
+        }
+        for number in [1, 5, 34, 64] {
+            assert!(CatcherSpec::stop(Some(Signal(number))).check().is_ok(), "{number}");
+        }
+        assert!(CatcherSpec::stop(None).check().is_ok());
+    }
+
+    #[test]
+    fn blocked_signals_are_not_delivered() {
+        let mut signals = Signals::default();
+        signals.blocked.insert(Signal::INT);
+        assert_eq!(signals.unblocked(Some(Signal::INT)), None);
+        assert_eq!(signals.unblocked(Some(Signal::SEGV)), Some(Signal::SEGV));
+    }
+}

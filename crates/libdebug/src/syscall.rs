@@ -1,0 +1,324 @@
+//! Handlers of system calls: what users set, and whom an enter or exit concerns.
+
+use std::fmt;
+use std::sync::{Arc, RwLock};
+
+use libdebug_arch::SyscallAbi;
+use libdebug_kernel::SyscallCall;
+
+use crate::debugger::Debugger;
+use crate::error::Result;
+use crate::handler::{Action, CallbackResult, HandlerId, Life};
+use crate::session::{read, write};
+use crate::thread::Thread;
+
+/// The two sides of a system call.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum SyscallSide {
+    /// Before the kernel executes it.
+    Enter,
+    /// Behind it.
+    Exit,
+}
+
+/// What a handler of system calls is to be.
+#[derive(Debug, Clone)]
+pub struct SyscallSpec {
+    /// The call's number; `None` for every call that has no enabled handler of its own.
+    pub number: Option<u64>,
+    /// What happens before the call; `None` for nothing.
+    pub on_enter: Option<Action<SyscallHandler>>,
+    /// What happens behind it.
+    pub on_exit: Option<Action<SyscallHandler>>,
+    /// Whether the handlers of a call that [`SyscallSpec::on_enter`] puts in the place of this one run too.
+    pub recursive: bool,
+}
+
+impl SyscallSpec {
+    /// A handler that stops the process before and behind each call.
+    pub fn stop(number: Option<u64>) -> Self {
+        let (on_enter, on_exit) = (Some(Action::Stop), Some(Action::Stop));
+        Self { number, on_enter, on_exit, recursive: false }
+    }
+}
+
+#[derive(Debug)]
+struct Sides {
+    enter: Option<Action<SyscallHandler>>,
+    exit: Option<Action<SyscallHandler>>,
+}
+
+/// The one place where a handler's state is.
+#[derive(Debug)]
+pub(crate) struct SyscallCell {
+    pub(crate) id: HandlerId,
+    pub(crate) number: Option<u64>,
+    sides: RwLock<Sides>,
+    pub(crate) life: Life,
+}
+
+impl SyscallCell {
+    pub(crate) fn new(id: HandlerId, spec: SyscallSpec) -> Self {
+        let sides = RwLock::new(Sides { enter: spec.on_enter, exit: spec.on_exit });
+        Self { id, number: spec.number, sides, life: Life::new(spec.recursive) }
+    }
+
+    pub(crate) fn action(&self, side: SyscallSide) -> Option<Action<SyscallHandler>> {
+        let sides = read(&self.sides);
+        match side {
+            SyscallSide::Enter => sides.enter.clone(),
+            SyscallSide::Exit => sides.exit.clone(),
+        }
+    }
+
+    /// Whether that side needs no user's code and no stop of the other threads.
+    pub(crate) fn is_native(&self, side: SyscallSide) -> bool {
+        let sides = read(&self.sides);
+        let action = if side == SyscallSide::Enter { &sides.enter } else { &sides.exit };
+        action.as_ref().is_none_or(Action::is_native)
+    }
+}
+
+/// A handler of system calls that was set: a handle, cheap to clone. Dropping it removes nothing.
+#[derive(Clone)]
+pub struct SyscallHandler {
+    pub(crate) cell: Arc<SyscallCell>,
+    pub(crate) debugger: Debugger,
+}
+
+impl fmt::Debug for SyscallHandler {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut shown = f.debug_struct("SyscallHandler");
+        shown.field("number", &self.number()).field("hits", &self.hit_count()).finish()
+    }
+}
+
+impl PartialEq for SyscallHandler {
+    fn eq(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.cell, &other.cell)
+    }
+}
+
+impl Eq for SyscallHandler {}
+
+impl SyscallHandler {
+    /// Its name within its debugger.
+    pub fn id(&self) -> HandlerId {
+        self.cell.id
+    }
+
+    /// The debugger that it belongs to.
+    pub fn debugger(&self) -> &Debugger {
+        &self.debugger
+    }
+
+    /// The number that it handles; `None` for all.
+    pub fn number(&self) -> Option<u64> {
+        self.cell.number
+    }
+
+    /// How many handled calls have come to their exit, in all threads together. A handler that disables itself at
+    /// the entry counts there. Does not wait.
+    pub fn hit_count(&self) -> u64 {
+        self.cell.life.hits()
+    }
+
+    /// Whether it is enabled.
+    pub fn is_enabled(&self) -> bool {
+        self.cell.life.is_enabled()
+    }
+
+    /// Enables or disables it.
+    ///
+    /// # Errors
+    /// [`Error::NoProcess`](crate::Error::NoProcess), and those of [`Debugger::wait`]: the process is waited for.
+    pub fn set_enabled(&self, on: bool) -> Result<()> {
+        self.debugger.stopped_session()?;
+        self.cell.life.set_enabled(on);
+        Ok(())
+    }
+
+    /// Whether handlers of a call that replaces a handled one run too.
+    pub fn is_recursive(&self) -> bool {
+        self.cell.life.is_recursive()
+    }
+
+    /// Chooses whether handlers of a call that replaces a handled one run too.
+    pub fn set_recursive(&self, on: bool) {
+        self.cell.life.set_recursive(on);
+    }
+
+    /// What happens on `side`.
+    pub fn action(&self, side: SyscallSide) -> Option<Action<Self>> {
+        self.cell.action(side)
+    }
+
+    /// Changes what happens on both sides, from the next event on.
+    pub fn set_actions(&self, on_enter: Option<Action<Self>>, on_exit: Option<Action<Self>>) {
+        *write(&self.cell.sides) = Sides { enter: on_enter, exit: on_exit };
+    }
+
+    /// The side that `thread` is stopped at because of this handler; `None` when it is stopped for other reasons.
+    ///
+    /// # Errors
+    /// As [`Debugger::wait`]: the process is waited for first.
+    pub fn side_hit_on(&self, thread: &Thread) -> Result<Option<SyscallSide>> {
+        let side = thread.side_of(self.cell.id)?;
+        Ok(side.filter(|_| self.is_enabled()))
+    }
+
+    /// Removes it.
+    ///
+    /// # Errors
+    /// As [`SyscallHandler::set_enabled`].
+    pub fn remove(&self) -> Result<()> {
+        self.debugger.remove_syscall_handler(&self.cell)
+    }
+}
+
+/// What an observer is told of a system call, in the order of the events.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum SyscallEvent {
+    /// The call is about to be executed, unless `after` has another number: then that one is.
+    Enter {
+        /// As the program made it.
+        before: SyscallCall,
+        /// As the handler's callback has left it.
+        after: SyscallCall,
+        /// Whether a handler with a callback ran.
+        called: bool,
+        /// It takes the place of another call.
+        replaces: bool,
+    },
+    /// It is over.
+    Exit {
+        /// What the kernel returned; a negative errno on failure.
+        before: i64,
+        /// What the callbacks have made of it.
+        after: i64,
+        /// Whether a handler with a callback ran.
+        called: bool,
+    },
+}
+
+/// Which calls an observer is told of.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct SyscallFilter {
+    /// Only these numbers, unless empty.
+    pub only: Vec<u64>,
+    /// None of these.
+    pub except: Vec<u64>,
+}
+
+impl SyscallFilter {
+    pub(crate) fn accepts(&self, number: u64) -> bool {
+        (self.only.is_empty() || self.only.contains(&number)) && !self.except.contains(&number)
+    }
+}
+
+/// Told of system calls on the debugger's own thread, while the whole process is stopped.
+#[derive(Clone)]
+pub struct SyscallObserver {
+    /// Which calls.
+    pub filter: SyscallFilter,
+    /// The callback.
+    pub observe: Arc<Observe>,
+}
+
+/// An observer's callback.
+pub type Observe = dyn Fn(&Thread, &SyscallEvent) -> CallbackResult + Send + Sync;
+
+impl fmt::Debug for SyscallObserver {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("SyscallObserver").field("filter", &self.filter).finish()
+    }
+}
+
+/// Who is interested in the system calls of one process.
+#[derive(Debug, Default)]
+pub(crate) struct Syscalls {
+    handlers: Vec<Arc<SyscallCell>>,
+    pub(crate) observer: Option<SyscallObserver>,
+}
+
+impl Syscalls {
+    pub(crate) fn add(&mut self, cell: Arc<SyscallCell>) {
+        self.handlers.push(cell);
+    }
+
+    pub(crate) fn remove(&mut self, id: HandlerId) {
+        self.handlers.retain(|cell| cell.id != id);
+    }
+
+    /// Whether anybody wants to hear of any call.
+    pub(crate) fn are_wanted(&self) -> bool {
+        self.observer.is_some() || self.handlers.iter().any(|cell| cell.life.is_enabled())
+    }
+
+    /// The newest enabled handler of that number, else the newest of all numbers.
+    pub(crate) fn handler_for(&self, number: u64) -> Option<Arc<SyscallCell>> {
+        let enabled = || self.handlers.iter().rev().filter(|cell| cell.life.is_enabled());
+        let exact = enabled().find(|cell| cell.number == Some(number));
+        exact.or_else(|| enabled().find(|cell| cell.number.is_none())).cloned()
+    }
+
+    pub(crate) fn observes(&self, number: u64) -> bool {
+        self.observer.as_ref().is_some_and(|observer| observer.filter.accepts(number))
+    }
+}
+
+/// The number of a call as handlers know it: that of a 64-bit program's table. A call by another convention
+/// (`int 0x80`) has none there.
+pub(crate) fn native_number(call: &SyscallCall) -> u64 {
+    match SyscallAbi::from_audit_arch(call.audit_arch) {
+        Some(SyscallAbi::X86_64) => call.number,
+        _ => u64::MAX,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn handlers(numbers: &[Option<u64>]) -> Syscalls {
+        let mut syscalls = Syscalls::default();
+        for (id, &number) in numbers.iter().enumerate() {
+            syscalls.add(Arc::new(SyscallCell::new(HandlerId(id as u64), SyscallSpec::stop(number))));
+        }
+        syscalls
+    }
+
+    #[test]
+    fn a_handler_of_the_number_comes_before_one_of_all() {
+        let syscalls = handlers(&[Some(1), None, Some(2)]);
+        let id = |number| syscalls.handler_for(number).map(|cell| cell.id.0);
+        assert_eq!((id(1), id(2), id(3)), (Some(0), Some(2), Some(1)));
+        syscalls.handler_for(1).unwrap().life.set_enabled(false);
+        assert_eq!(id(1), Some(1));
+        assert_eq!(handlers(&[Some(1)]).handler_for(2).map(|cell| cell.id), None);
+    }
+
+    #[test]
+    fn disabled_handlers_want_nothing() {
+        let syscalls = handlers(&[Some(1)]);
+        assert!(syscalls.are_wanted());
+        syscalls.handler_for(1).unwrap().life.set_enabled(false);
+        assert!(!syscalls.are_wanted());
+    }
+
+    #[test]
+    fn filters_take_what_is_named() {
+        let filter =
+            |only: &[u64], except: &[u64]| SyscallFilter { only: only.into(), except: except.into() };
+        assert!(filter(&[], &[]).accepts(1));
+        assert!(filter(&[1], &[]).accepts(1) && !filter(&[1], &[]).accepts(2));
+        assert!(!filter(&[], &[1]).accepts(1) && filter(&[], &[1]).accepts(2));
+    }
+
+    #[test]
+    fn calls_of_another_convention_are_no_native_numbers() {
+        let call = |audit_arch| SyscallCall { audit_arch, number: 1, arguments: [0; 6] };
+        assert_eq!(native_number(&call(0xc000_003e)), 1);
+        assert_eq!(native_number(&call(0x4000_0003)), u64::MAX);
+    }
+}

@@ -1,0 +1,127 @@
+//! Syscall-stops and deliveries of signals: whom they concern, and what that asks of the tracer.
+
+use libdebug_arch::x86_64::index;
+use libdebug_kernel::{Bell, Signal, SyscallCall, SyscallInfo, Tid};
+
+use crate::error::Result;
+use crate::mailbox::lock;
+use crate::process::{Happening, Process};
+use crate::syscall::{SyscallSide, native_number};
+
+/// The registers that hold a system call's arguments (System V ABI for AMD64, A.2.1).
+pub(crate) const ARGUMENTS: [usize; 6] =
+    [index::RDI, index::RSI, index::RDX, index::R10, index::R8, index::R9];
+
+/// What an enter or exit asks for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Concern {
+    Nobody,
+    /// Counting, at most: the thread goes on at once.
+    Native,
+    /// A user's code, or a stop.
+    User,
+}
+
+impl Process {
+    /// Whether syscall-stops of `tid` are wanted when it goes on.
+    pub(crate) fn wants_syscalls(&self, tid: Tid) -> bool {
+        let inside = |thread: &crate::process::Thread| !thread.entered.is_empty() || thread.observed;
+        self.syscalls.are_wanted() || self.threads.get(&tid).is_some_and(inside)
+    }
+
+    /// Enter and exit are told apart by the kernel's own record.
+    pub(crate) fn on_syscall_stop(&mut self, tid: Tid, bell: &Bell) -> Result<()> {
+        match self.ptrace.syscall_info(tid)? {
+            SyscallInfo::Enter(call) | SyscallInfo::Seccomp { call, .. } => {
+                self.on_syscall_enter(tid, &call, bell)
+            }
+            SyscallInfo::Exit { .. } => self.on_syscall_exit(tid, bell),
+            SyscallInfo::Outside => self.go_on(tid, bell),
+        }
+    }
+
+    fn note_side(&self, tid: Tid, side: SyscallSide) {
+        if let Some(thread) = self.threads.get(&tid) {
+            lock(&thread.cell.stop).side = Some(side);
+        }
+    }
+
+    fn on_syscall_enter(&mut self, tid: Tid, call: &SyscallCall, bell: &Bell) -> Result<()> {
+        self.note_side(tid, SyscallSide::Enter);
+        let number = native_number(call);
+        let handler = self.syscalls.handler_for(number);
+        let observed = self.syscalls.observes(number);
+        let Some(thread) = self.threads.get_mut(&tid) else { return Ok(()) };
+        thread.entered.clear();
+        thread.observed = false;
+        match &handler {
+            Some(cell) if !observed && cell.is_native(SyscallSide::Enter) => {
+                thread.entered.extend(handler);
+                self.go_on(tid, bell)
+            }
+            None if !observed => self.go_on(tid, bell),
+            _ => {
+                self.happenings.push_back(Happening::SyscallEnter(tid));
+                Ok(())
+            }
+        }
+    }
+
+    fn on_syscall_exit(&mut self, tid: Tid, bell: &Bell) -> Result<()> {
+        self.note_side(tid, SyscallSide::Exit);
+        match self.exit_concern(tid) {
+            Concern::User => {
+                self.happenings.push_back(Happening::SyscallExit(tid));
+                Ok(())
+            }
+            Concern::Native => {
+                if let Some(thread) = self.threads.get_mut(&tid) {
+                    let entered = std::mem::take(&mut thread.entered);
+                    entered
+                        .iter()
+                        .filter(|cell| cell.life.is_enabled())
+                        .for_each(|cell| cell.life.count_hit());
+                }
+                self.go_on(tid, bell)
+            }
+            Concern::Nobody => self.go_on(tid, bell),
+        }
+    }
+
+    fn exit_concern(&self, tid: Tid) -> Concern {
+        match self.threads.get(&tid) {
+            Some(thread) if thread.observed => Concern::User,
+            Some(thread) if thread.entered.is_empty() => Concern::Nobody,
+            Some(thread) if thread.entered.iter().all(|cell| cell.is_native(SyscallSide::Exit)) => {
+                Concern::Native
+            }
+            Some(_) => Concern::User,
+            None => Concern::Nobody,
+        }
+    }
+
+    /// A step from a syscall-enter-stop executes the call, without an exit-stop.
+    pub(crate) fn exit_by_step(&mut self, tid: Tid) {
+        if self.exit_concern(tid) != Concern::Nobody {
+            self.happenings.push_back(Happening::SyscallExit(tid));
+        }
+    }
+
+    /// Gives the signal that `tid` is about to get to who catches it. Answers whether the thread is to wait for
+    /// that.
+    pub(crate) fn offer_to_catcher(&mut self, tid: Tid, signal: Signal) -> bool {
+        let catcher = self.signals.catcher_for(signal);
+        let Some(thread) = self.threads.get_mut(&tid) else { return false };
+        let catcher = catcher.filter(|_| !thread.caught);
+        let native = catcher.as_ref().is_none_or(|cell| cell.is_native());
+        if native {
+            thread.caught = true;
+            catcher.iter().for_each(|cell| cell.life.count_hit());
+            let mut stop = lock(&thread.cell.stop);
+            stop.deliver = self.signals.unblocked(stop.deliver);
+            return false;
+        }
+        self.happenings.push_back(Happening::Caught(tid));
+        true
+    }
+}

@@ -1,0 +1,230 @@
+//! Handlers of system calls, on real programs.
+#![allow(clippy::unwrap_used, clippy::expect_used)]
+
+mod common;
+
+use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex};
+
+use common::{cont, finish, interrupt, program};
+use libdebug::{
+    Action, Debugger, Error, SyscallEvent, SyscallFilter, SyscallHandler, SyscallObserver, SyscallSide,
+    SyscallSpec, Thread,
+};
+
+fn number(name: &str) -> u64 {
+    Debugger::syscall_number(name).unwrap()
+}
+
+fn counting(name: &str) -> SyscallSpec {
+    let (on_enter, on_exit) = (Some(Action::Count), Some(Action::Count));
+    SyscallSpec { number: Some(number(name)), on_enter, on_exit, recursive: false }
+}
+
+fn echo() -> Debugger {
+    Debugger::builder("/bin/echo").arg("hello").run().unwrap()
+}
+
+#[test]
+fn a_synchronous_handler_stops_before_and_behind() {
+    let debugger = echo();
+    let handler = debugger.handle_syscall(SyscallSpec::stop(Some(number("write")))).unwrap();
+    let thread = debugger.main_thread().unwrap();
+    cont(&debugger);
+    assert_eq!(handler.side_hit_on(&thread).unwrap(), Some(SyscallSide::Enter));
+    assert_eq!((thread.syscall_number().unwrap(), thread.syscall_argument(2).unwrap()), (1, 6));
+    assert_eq!((thread.syscall_return().unwrap(), handler.hit_count()), (-38, 0));
+    cont(&debugger);
+    assert_eq!(handler.side_hit_on(&thread).unwrap(), Some(SyscallSide::Exit));
+    assert_eq!((thread.syscall_return().unwrap(), handler.hit_count()), (6, 1));
+    assert_eq!(finish(&debugger), "hello\n");
+    assert_eq!(handler.side_hit_on(&thread).unwrap(), None);
+}
+
+#[test]
+fn a_call_can_be_changed_and_its_result_too() {
+    let debugger = echo();
+    let shorten = |thread: &Thread, _: &SyscallHandler| Ok(thread.set_syscall_argument(2, 4)?);
+    let lie = |thread: &Thread, _: &SyscallHandler| {
+        assert_eq!(thread.syscall_return()?, 4);
+        Ok(thread.set_syscall_return(6)?)
+    };
+    let (on_enter, on_exit) = (Some(Action::call(shorten)), Some(Action::call(lie)));
+    let spec = SyscallSpec { number: Some(number("write")), on_enter, on_exit, recursive: false };
+    let handler = debugger.handle_syscall(spec).unwrap();
+    assert_eq!(finish(&debugger), "hell");
+    assert_eq!(handler.hit_count(), 1);
+}
+
+#[test]
+fn hijacking_reaches_the_new_calls_handler_only_if_recursive() {
+    for recursive in [true, false] {
+        let debugger = echo();
+        let (write, getpid) = (number("write"), number("getpid"));
+        let hijack = debugger.hijack_syscall(Some(write), getpid, [None; 6], recursive).unwrap();
+        let other = debugger.handle_syscall(counting("getpid")).unwrap();
+        finish(&debugger);
+        assert_eq!((hijack.hit_count() > 0, other.hit_count() > 0), (true, recursive));
+    }
+}
+
+#[test]
+fn a_hijacking_loop_is_an_error_of_the_next_wait() {
+    let debugger = echo();
+    let (write, getpid) = (number("write"), number("getpid"));
+    debugger.hijack_syscall(Some(write), getpid, [None; 6], true).unwrap();
+    debugger.hijack_syscall(Some(getpid), write, [None; 6], true).unwrap();
+    debugger.cont().unwrap();
+    assert!(matches!(debugger.wait_timeout(common::PATIENCE), Err(Error::HijackLoop(_))));
+    assert!(matches!(debugger.hijack_syscall(Some(1), 1, [None; 6], true), Err(Error::SelfHijack(_))));
+}
+
+#[test]
+fn a_handler_that_disables_itself_counts_at_the_entry() {
+    let debugger = echo();
+    let off = |_: &Thread, handler: &SyscallHandler| Ok(handler.set_enabled(false)?);
+    let never = |_: &Thread, _: &SyscallHandler| Err("not to be called".into());
+    let (on_enter, on_exit) = (Some(Action::call(off)), Some(Action::call(never)));
+    let handler =
+        debugger.handle_syscall(SyscallSpec { number: None, on_enter, on_exit, recursive: false }).unwrap();
+    assert_eq!((finish(&debugger).as_str(), handler.hit_count()), ("hello\n", 1));
+}
+
+/// Notes what each thread has entered, and counts exits that do not belong to the entry before.
+#[derive(Clone, Default)]
+struct Pairs {
+    open: Arc<Mutex<BTreeMap<i32, u64>>>,
+    wrong: Arc<AtomicU64>,
+}
+
+impl Pairs {
+    fn check(&self, right: bool) {
+        self.wrong.fetch_add(u64::from(!right), Ordering::Relaxed);
+    }
+
+    fn enter(self) -> Action<SyscallHandler> {
+        Action::call(move |thread: &Thread, _: &SyscallHandler| {
+            let argument = thread.syscall_argument(0)?;
+            self.check(self.open.lock().unwrap().insert(thread.tid().0, argument).is_none());
+            Ok(())
+        })
+    }
+
+    fn exit(self) -> Action<SyscallHandler> {
+        Action::call(move |thread: &Thread, _: &SyscallHandler| {
+            let argument = thread.syscall_argument(0)?;
+            self.check(self.open.lock().unwrap().remove(&thread.tid().0) == Some(argument));
+            Ok(())
+        })
+    }
+}
+
+#[test]
+fn every_enter_has_the_exit_of_its_own_thread() {
+    let debugger = Debugger::builder(program("syscall_threads")).args(["64", "300"]).run().unwrap();
+    let pairs = Pairs::default();
+    let (on_enter, on_exit) = (Some(pairs.clone().enter()), Some(pairs.clone().exit()));
+    let spec = SyscallSpec { number: Some(number("getpriority")), on_enter, on_exit, recursive: false };
+    let handler = debugger.handle_syscall(spec).unwrap();
+    let others = debugger.handle_syscall(counting("getppid")).unwrap();
+    assert!(finish(&debugger).ends_with(" ok\n"));
+    assert_eq!((handler.hit_count(), others.hit_count()), (64 * 300, 64 * 300));
+    assert_eq!((pairs.wrong.load(Ordering::Relaxed), pairs.open.lock().unwrap().len()), (0, 0));
+}
+
+#[test]
+fn an_observer_hears_of_every_call_in_order() {
+    let debugger = echo();
+    let events = Arc::new(Mutex::new(Vec::new()));
+    let seen = Arc::clone(&events);
+    let filter = SyscallFilter { only: vec![number("write"), number("getpid")], except: Vec::new() };
+    let observe = Arc::new(move |_: &Thread, event: &SyscallEvent| {
+        seen.lock().unwrap().push(*event);
+        Ok(())
+    });
+    debugger.observe_syscalls(Some(SyscallObserver { filter, observe })).unwrap();
+    debugger.hijack_syscall(Some(number("write")), number("getpid"), [None; 6], false).unwrap();
+    finish(&debugger);
+    let events = events.lock().unwrap();
+    let SyscallEvent::Enter { before, after, called, replaces } = events[0] else { panic!("{events:?}") };
+    assert_eq!((before.number, after.number, called, replaces), (1, 39, true, false));
+    assert!(matches!(events[1], SyscallEvent::Enter { before, replaces: true, .. } if before.number == 39));
+    assert!(matches!(events[2], SyscallEvent::Exit { before, .. } if before > 0));
+}
+
+#[test]
+fn a_step_over_a_handled_call_is_its_exit() {
+    let debugger = echo();
+    let handler = debugger.handle_syscall(SyscallSpec::stop(Some(number("write")))).unwrap();
+    let thread = debugger.main_thread().unwrap();
+    cont(&debugger);
+    thread.step().unwrap();
+    assert_eq!((thread.syscall_return().unwrap(), handler.hit_count()), (6, 1));
+    assert_eq!(finish(&debugger), "hello\n");
+}
+
+/// The thread makes a call, and nobody could tell.
+fn check_invocation(debugger: &Debugger, thread: &Thread) {
+    const NAMES: [&str; 8] = ["rip", "rax", "orig_rax", "rcx", "r11", "rdi", "rsp", "eflags"];
+    let before = NAMES.map(|name| thread.register(name).unwrap());
+    let pid = debugger.pid().unwrap().0.into();
+    assert_eq!(thread.invoke_syscall(number("getpid"), &[]).unwrap(), pid);
+    assert_eq!(NAMES.map(|name| thread.register(name).unwrap()), before);
+}
+
+#[test]
+fn calls_are_invoked_at_every_kind_of_stop() {
+    let debugger = echo();
+    let thread = debugger.main_thread().unwrap();
+    check_invocation(&debugger, &thread);
+    debugger.handle_syscall(SyscallSpec::stop(Some(number("write")))).unwrap();
+    for side in [SyscallSide::Enter, SyscallSide::Exit] {
+        cont(&debugger);
+        assert_eq!(thread.side().unwrap(), Some(side));
+        check_invocation(&debugger, &thread);
+        check_invocation(&debugger, &thread);
+    }
+    assert_eq!(thread.invoke_syscall(number("close"), &[9999]).unwrap(), -9, "EBADF");
+    assert!(matches!(thread.invoke_syscall(0, &[0; 7]), Err(Error::NoSuchArgument(6))));
+    thread.step().unwrap();
+    check_invocation(&debugger, &thread);
+    assert_eq!(finish(&debugger), "hello\n");
+}
+
+#[test]
+fn a_read_that_was_interrupted_for_a_call_goes_on() {
+    let debugger = Debugger::builder(program("blocked")).arg("read").run().unwrap();
+    debugger.cont().unwrap();
+    common::line(&debugger);
+    interrupt(&debugger);
+    let thread = debugger.main_thread().unwrap();
+    let call = |name, arguments: &[u64]| thread.invoke_syscall(number(name), arguments).unwrap();
+    let page = call("mmap", &[0, 4096, 3, 0x22, u64::MAX, 0]).cast_unsigned();
+    assert!(page < 1 << 47, "{page:#x}");
+    debugger.write_memory(page, b"/etc/passwd\0").unwrap();
+    let file = call("open", &[page, 0, 0]).cast_unsigned();
+    assert!((3..100).contains(&file), "{file}");
+    assert_eq!(call("read", &[file, page, 4]), 4);
+    assert_eq!(debugger.read_memory(page, 4).unwrap(), b"root");
+    assert_eq!((call("close", &[file]), call("munmap", &[page, 4096])), (0, 0));
+    debugger.cont().unwrap();
+    common::send(&debugger, "goes on\n");
+    debugger.wait_timeout(common::PATIENCE).unwrap();
+    assert_eq!(common::output(&debugger), "done goes on\n");
+}
+
+#[test]
+fn processes_made_by_an_invoked_call_are_sane() {
+    for call in ["fork", "vfork"] {
+        let debugger = echo();
+        let thread = debugger.main_thread().unwrap();
+        let child = thread.invoke_syscall(number(call), &[]).unwrap();
+        assert!(child > 0, "{child}");
+        debugger.cont().unwrap();
+        // Both run on from where they were; which one is first nobody knows.
+        assert_eq!([common::line(&debugger), common::line(&debugger)], ["hello", "hello"], "{call}");
+        debugger.wait_timeout(common::PATIENCE).unwrap();
+        assert_eq!(debugger.exit_code().unwrap(), Some(0));
+    }
+}
