@@ -56,26 +56,16 @@ impl Debugger {
         let io = self.io();
         while !self.shared().stopped.is_set() {
             let sources = io.as_ref().map_or_else(Vec::new, |io| io.sources());
-            let mut awaited = vec![(self.shared().stopped.as_fd(), Interest::Read)];
+            let stopped = self.shared().stopped.watch();
+            let mut awaited = vec![(stopped.as_fd(), Interest::Read)];
             awaited.extend(sources.iter().map(|source| (source.as_fd(), Interest::Read)));
             match wait_ready(&awaited, until, check)? {
                 Readiness::TimedOut => return Err(self.timeout(deadline)),
-                Readiness::Ready(bits) => self.take_up(bits, io.as_deref())?,
-                Readiness::Interrupted => {}
+                Readiness::Ready(bits) if bits & !STOPPED != 0 => io.iter().try_for_each(|io| io.absorb())?,
+                Readiness::Ready(_) | Readiness::Interrupted => {}
             }
         }
         Ok(())
-    }
-
-    /// What ended a sleep: output, which is read; or the latch of stops, which may tell of one that was taken up.
-    fn take_up(&self, bits: u32, io: Option<&ProcessIo>) -> Result<()> {
-        if bits & STOPPED != 0 && !self.shared().stopped.is_set() {
-            self.shared().stopped.absorb_late_set();
-        }
-        match io {
-            Some(io) if bits & !STOPPED != 0 => Ok(io.absorb()?),
-            _ => Ok(()),
-        }
     }
 
     fn timeout(&self, deadline: Option<(Instant, Duration)>) -> Error {
