@@ -92,11 +92,18 @@ impl DebuggerCore {
 
     /// End the process, unless it is to live on, and the debugger with its thread.
     fn terminate(&self, py: Python<'_>) -> PyResult<()> {
-        py.detach(|| self.engine.terminate());
+        let ended = py.detach(|| self.engine.terminate());
+        ended.map_err(|error| raise(py, Doing::Kill, error))?;
         self.calm_down(py)?;
         // So that the objects, which refer to each other, go with their last user and not with the collector.
         self.table.clear();
         if self.engine.in_callback() { Ok(()) } else { self.host.join(py) }
+    }
+
+    /// Kill the process, unless it is to live on, and leave the debugger's thread to itself: for an interpreter
+    /// that ends while a callback does not.
+    fn abandon(&self, py: Python<'_>) {
+        py.detach(|| self.engine.abandon());
     }
 
     /// Let all threads go on, and return at once.

@@ -10,7 +10,7 @@ use libdebug_kernel::{Interest, Latch, Readiness, fork_generation, proc, wait_re
 use crate::debugger::Debugger;
 use crate::error::{Error, Result};
 use crate::io::{IoError, ProcessIo, ProcessState, Wait};
-use crate::mailbox::{Responder, lock, reply};
+use crate::mailbox::{Posted, Reply, Responder, lock, reply};
 use crate::session::{Phase, Session, Shared, read};
 use crate::tracer::{self, Command};
 
@@ -46,7 +46,7 @@ impl Debugger {
     /// stands still after some 12 KiB and would never come to its stop.
     pub(crate) fn await_stop(&self, deadline: Option<(Instant, Duration)>) -> Result<()> {
         self.check_owner()?;
-        let check = || self.shared().host.check().map_err(Error::Interrupted);
+        let check = || self.check_host();
         let check: Option<&dyn Fn() -> Result<()>> =
             if self.shared().host.has_check() { Some(&check) } else { None };
         let until = deadline.map(|(until, _)| until);
@@ -205,11 +205,29 @@ impl Debugger {
         self.check_owner()?;
         let (responder, answer) = reply();
         let command = command(responder);
-        match tracer::current(self.shared()) {
-            Some(tracer) => tracer.execute(command),
-            None => self.shared().mailbox.post(command).map_err(|_| Error::Terminated)?,
+        if let Some(tracer) = tracer::current(self.shared()) {
+            tracer.execute(command);
+            return answer.wait().ok_or(Error::Terminated);
         }
-        answer.wait().ok_or(Error::Terminated)
+        let posted = self.shared().mailbox.post(command).map_err(|_| Error::Terminated)?;
+        self.await_answer(posted, answer)
+    }
+
+    /// Waits for what was posted. When the host ends the wait, a command that the tracer has not begun with is
+    /// taken back.
+    pub(crate) fn await_answer<T>(&self, posted: Posted, answer: Reply<T>) -> Result<T> {
+        let check = || self.check_host();
+        let check: Option<&dyn Fn() -> Result<()>> =
+            if self.shared().host.has_check() { Some(&check) } else { None };
+        let answered = answer.wait_for(posted, check);
+        if let Err(Error::Interrupted(_)) = answered {
+            self.shared().mailbox.withdraw(posted);
+        }
+        answered
+    }
+
+    fn check_host(&self) -> Result<()> {
+        self.shared().host.check().map_err(Error::Interrupted)
     }
 }
 
