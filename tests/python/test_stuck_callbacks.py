@@ -1,4 +1,4 @@
-"""Callbacks that do not return: Ctrl-C ends whatever waits for them, and the interpreter too."""
+"""Nobody hangs: Ctrl-C ends what waits for a callback that does not return; no wait keeps one from beginning."""
 
 from __future__ import annotations
 
@@ -128,3 +128,48 @@ def is_alive(pid: int) -> bool:
         return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] not in "ZX"
     except OSError:
         return False
+
+
+LOOKING = """if True:
+    import threading
+    from libdebug import debugger
+
+    d = debugger([{program!r}, "1", "{rounds}"])
+    d.run(redirect_pipes=False)
+    seen = []
+
+    def on_hit(thread, bp):
+        seen.append(thread.regs.rip == bp.address)
+        thread.debugger.interrupt()
+
+    stop = d.breakpoint("hot", callback=on_hit, file="binary")
+    place = d.regs.rip
+    over = threading.Event()
+
+    def look():
+        while not over.is_set():
+            {look}
+
+    # A second cont waits for the stop and goes on at once, while the other thread looks at that stop.
+    looking = threading.Thread(target=look)
+    looking.start()
+    for _ in range({rounds}):
+        d.cont()
+    d.wait()
+    over.set()
+    looking.join()
+    print(stop.hit_count, seen.count(True), d.dead)
+    d.terminate()
+"""
+
+
+@pytest.mark.parametrize(
+    "look", ["d.memory[place, 8]", "d.regs.rip", "stop.hit_on(d)", 'd.memory["hot", 1]', "d.wait()"]
+)
+def test_a_thread_that_looks_keeps_no_callback_of_another_from_running(look: str) -> None:
+    rounds = 3000
+    script = LOOKING.format(program=str(build.program("threads")), rounds=rounds, look=f"{look}")
+    done = subprocess.run(
+        [sys.executable, "-c", script], capture_output=True, text=True, timeout=SECONDS, check=False
+    )
+    assert (done.stdout.splitlines()[-1:], done.stderr) == ([f"{rounds} {rounds} False"], "")

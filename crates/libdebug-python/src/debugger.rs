@@ -111,8 +111,8 @@ impl DebuggerCore {
         if self.table.has_callbacks() && !self.hurried.swap(true, Ordering::AcqRel) {
             switch_interval::shorten(py)?;
         }
-        let result =
-            if self.engine.is_settled() { self.engine.cont() } else { py.detach(|| self.engine.cont()) };
+        let done = self.engine.at_once(Debugger::cont);
+        let result = done.unwrap_or_else(|| py.detach(|| self.engine.cont()));
         result.map_err(|error| raise(py, Doing::Cont, error))
     }
 
@@ -347,11 +347,11 @@ pub(crate) fn resolve(
     scope: &FileScope,
     doing: Doing,
 ) -> PyResult<u64> {
-    let find = || match position {
+    let find = |engine: &Debugger| match position {
         Position::Address(address) => engine.resolve_address(*address, scope),
         Position::Symbol(symbol) => engine.resolve_symbol(symbol, scope),
     };
-    let found = if engine.is_settled() { find() } else { py.detach(find) };
+    let found = engine.at_once(find).unwrap_or_else(|| py.detach(|| find(engine)));
     let found = found.map_err(|error| raise(py, doing, error))?;
     warn(py, &found.notes)?;
     Ok(found.address)

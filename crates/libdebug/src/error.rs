@@ -129,6 +129,9 @@ pub enum Error {
     /// The host ended a wait, as Ctrl-C does.
     #[error("interrupted: {0}")]
     Interrupted(#[source] BoxError),
+    /// The answer is not to be had without waiting, in [`Debugger::at_once`](crate::Debugger::at_once).
+    #[error("the process has to be waited for")]
+    WouldWait,
     /// An instruction that cannot be stepped over or called as asked.
     #[error("{0}")]
     Unsupported(&'static str),

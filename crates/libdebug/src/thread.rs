@@ -11,7 +11,7 @@ use crate::breakpoint::BreakpointId;
 use crate::debugger::Debugger;
 use crate::error::{Error, Result};
 use crate::mailbox::lock;
-use crate::registers::{Block, block_of, layout};
+use crate::registers::{Block, RegisterCache, block_of, layout};
 use crate::session::{Session, StopReason, ThreadCell};
 
 /// One thread of the process under debug: a handle, cheap to clone. It outlives the thread.
@@ -137,12 +137,7 @@ impl Thread {
     /// # Errors
     /// As [`Thread::register`].
     pub fn read(&self, register: &'static Register) -> Result<RegisterValue> {
-        self.settle()?;
-        if let Some(value) = lock(&self.cell.registers).read(register) {
-            return value;
-        }
-        self.load(block_of(register))?;
-        lock(&self.cell.registers).read(register).unwrap_or(Err(self.died()))
+        self.with_block(block_of(register), |cache| cache.read(register))
     }
 
     /// Changes `register`, effective when the thread goes on.
@@ -150,10 +145,11 @@ impl Thread {
     /// # Errors
     /// As [`Thread::set_register`].
     pub fn write(&self, register: &'static Register, value: RegisterValue) -> Result<()> {
-        self.settle()?;
-        self.check_alive()?;
-        self.load(block_of(register))?;
-        lock(&self.cell.registers).write(register, value).unwrap_or(Err(self.died()))
+        self.with_block(block_of(register), |cache| {
+            // What the dead leave can be read only.
+            let living = self.check_alive();
+            if living.is_ok() { cache.write(register, value) } else { Some(living) }
+        })
     }
 
     /// The program counter.
@@ -199,6 +195,34 @@ impl Thread {
     pub fn next(&self) -> Result<()> {
         self.check_alive()?;
         self.debugger.next_thread(self.cell.tid)
+    }
+
+    /// Does `act` with the registers of a stop, of which `block` has been read if it needs that. Another thread can
+    /// let the process go on in between: then it is the next stop's.
+    fn with_block<T>(
+        &self,
+        block: Block,
+        act: impl Fn(&mut RegisterCache) -> Option<Result<T>>,
+    ) -> Result<T> {
+        loop {
+            self.settle()?;
+            let stop = self.stop_number();
+            if let Some(done) = act(&mut lock(&self.cell.registers)) {
+                return done;
+            }
+            let loaded = self.load(block);
+            if let Some(done) = act(&mut lock(&self.cell.registers)) {
+                return done;
+            }
+            let went_on = !self.is_dead() && (!self.is_settled() || self.stop_number() != stop);
+            if !went_on {
+                return Err(loaded.err().unwrap_or_else(|| self.died()));
+            }
+        }
+    }
+
+    fn stop_number(&self) -> u64 {
+        self.session.as_ref().map_or(0, |session| session.stops.load(Ordering::Acquire))
     }
 
     fn load(&self, block: Block) -> Result<()> {

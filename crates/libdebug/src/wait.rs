@@ -9,6 +9,7 @@ use libdebug_kernel::{Interest, Latch, Readiness, fork_generation, proc, wait_re
 
 use crate::debugger::Debugger;
 use crate::error::{Error, Result};
+use crate::immediate::must_not_wait;
 use crate::io::{IoError, ProcessIo, ProcessState, Wait};
 use crate::mailbox::{Posted, Reply, Responder, lock, reply};
 use crate::session::{Phase, Session, Shared, read};
@@ -46,6 +47,9 @@ impl Debugger {
     /// stands still after some 12 KiB and would never come to its stop.
     pub(crate) fn await_stop(&self, deadline: Option<(Instant, Duration)>) -> Result<()> {
         self.check_owner()?;
+        if must_not_wait() {
+            return if self.shared().stopped.is_set() { Ok(()) } else { Err(Error::WouldWait) };
+        }
         let check = || self.check_host();
         let check: Option<&dyn Fn() -> Result<()>> =
             if self.shared().host.has_check() { Some(&check) } else { None };
@@ -208,6 +212,9 @@ impl Debugger {
         if let Some(tracer) = tracer::current(self.shared()) {
             tracer.execute(command);
             return answer.wait().ok_or(Error::Terminated);
+        }
+        if must_not_wait() {
+            return Err(Error::WouldWait);
         }
         let posted = self.shared().mailbox.post(command).map_err(|_| Error::Terminated)?;
         self.await_answer(posted, answer)
