@@ -96,6 +96,9 @@ pub enum Error {
     /// A register that cannot be read or written so.
     #[error(transparent)]
     Register(#[from] RegisterError),
+    /// A number that is no signal's.
+    #[error("there is no signal {0}: signals have the numbers 1 to 64")]
+    NoSuchSignal(i32),
     /// This CPU has no register of that name.
     #[error("there is no register called {0:?} on this CPU")]
     NoSuchRegister(String),

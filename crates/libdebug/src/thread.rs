@@ -1,6 +1,7 @@
 //! A thread under debug, as its users hold it.
 
 use std::fmt;
+use std::ops::RangeInclusive;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
@@ -13,6 +14,9 @@ use crate::error::{Error, Result};
 use crate::mailbox::lock;
 use crate::registers::{Block, RegisterCache, block_of, layout};
 use crate::session::{Session, StopReason, ThreadCell};
+
+/// The numbers of Linux's signals.
+const SIGNALS: RangeInclusive<i32> = 1..=64;
 
 /// One thread of the process under debug: a handle, cheap to clone. It outlives the thread.
 #[derive(Clone)]
@@ -105,8 +109,12 @@ impl Thread {
     /// Changes the signal that it gets when it goes on; `None` drops the one that it stopped with.
     ///
     /// # Errors
-    /// [`Error::Died`], and those of [`Debugger::wait`].
+    /// [`Error::NoSuchSignal`] for a number that is none of signal(7), 1 to 64; [`Error::Died`], and those of
+    /// [`Debugger::wait`].
     pub fn set_signal(&self, signal: Option<Signal>) -> Result<()> {
+        if let Some(Signal(number)) = signal.filter(|signal| !SIGNALS.contains(&signal.0)) {
+            return Err(Error::NoSuchSignal(number));
+        }
         self.settle()?;
         self.check_alive()?;
         let mut stop = lock(&self.cell.stop);

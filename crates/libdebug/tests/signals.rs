@@ -3,8 +3,8 @@
 
 mod common;
 
-use common::{PATIENCE, cont, output, program};
-use libdebug::{Action, Debugger};
+use common::{PATIENCE, cont, finish, output, program};
+use libdebug::{Action, Debugger, Error, Signal};
 
 fn check(debugger: &Debugger, how: &str) {
     let text = output(debugger);
@@ -117,4 +117,19 @@ fn steps_over_a_faulting_instruction_end_there() {
     assert_eq!(thread.signal().unwrap(), Some(libdebug::Signal(4)));
     cont(&debugger);
     assert_eq!(debugger.death().unwrap(), Some(libdebug::Death::Killed(libdebug::Signal(4))));
+}
+
+#[test]
+fn a_number_that_is_no_signal_is_refused_and_changes_nothing() {
+    let debugger = Debugger::builder(program("basic")).run().unwrap();
+    let thread = debugger.main_thread().unwrap();
+    thread.set_signal(Some(Signal(64))).unwrap();
+    for number in [-1, 0, 65, 1000, i32::MIN, i32::MAX] {
+        let refused = thread.set_signal(Some(Signal(number))).unwrap_err();
+        assert!(matches!(refused, Error::NoSuchSignal(found) if found == number), "{refused:?}");
+        assert_eq!(thread.signal().unwrap(), Some(Signal(64)));
+    }
+    thread.set_signal(None).unwrap();
+    assert_eq!(thread.signal().unwrap(), None);
+    assert!(finish(&debugger).starts_with("basic:"));
 }
