@@ -242,8 +242,9 @@ class DebuggerCore:
         """End the process, unless it is to live on, and the debugger with its thread."""
 
     def abandon(self) -> None:
-        """Kill the process, unless it is to live on, and leave the debugger's thread to itself: for an interpreter
-        that ends while a callback does not.
+        """Kill the process, unless it is to live on, and leave the debugger's thread to itself.
+
+        For an interpreter that ends while a callback does not.
         """
 
     def cont(self) -> None:

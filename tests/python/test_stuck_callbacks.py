@@ -1,4 +1,4 @@
-"""Nobody hangs: Ctrl-C ends what waits for a callback that does not return; no wait keeps one from beginning."""
+"""Callbacks and waits: Ctrl-C ends what waits for a callback, and no wait keeps one from beginning."""
 
 from __future__ import annotations
 

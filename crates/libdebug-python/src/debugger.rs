@@ -100,8 +100,9 @@ impl DebuggerCore {
         if self.engine.in_callback() { Ok(()) } else { self.host.join(py) }
     }
 
-    /// Kill the process, unless it is to live on, and leave the debugger's thread to itself: for an interpreter
-    /// that ends while a callback does not.
+    /// Kill the process, unless it is to live on, and leave the debugger's thread to itself.
+    ///
+    /// For an interpreter that ends while a callback does not.
     fn abandon(&self, py: Python<'_>) {
         py.detach(|| self.engine.abandon());
     }
