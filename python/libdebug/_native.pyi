@@ -241,6 +241,12 @@ class DebuggerCore:
     def terminate(self) -> None:
         """End the process, unless it is to live on, and the debugger with its thread."""
 
+    def abandon(self) -> None:
+        """Kill the process, unless it is to live on, and leave the debugger's thread to itself.
+
+        For an interpreter that ends while a callback does not.
+        """
+
     def cont(self) -> None:
         """Let all threads go on, and return at once."""
 

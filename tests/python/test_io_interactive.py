@@ -264,6 +264,23 @@ d.terminate()
         user.ends()
 
 
+def test_a_detached_program_gives_the_terminal_back(tmp_path: Path) -> None:
+    script = """
+d = debugger(["/bin/sleep", "1000"])
+d.run(redirect_pipes=False)
+pid = d.pid
+print("foreground", os.tcgetpgrp(0) == pid)
+d.detach()
+print("taken back", os.tcgetpgrp(0) == os.getpgrp())
+os.kill(pid, signal.SIGKILL)
+d.terminate()
+"""
+    with at_terminal(script, tmp_path) as user:
+        user.reads(b"foreground True\r\n")
+        user.reads(b"taken back True\r\n")
+        user.ends()
+
+
 def without_terminal(script: str, **options: object) -> subprocess.CompletedProcess[bytes]:
     return subprocess.run(
         [sys.executable, "-c", PRELUDE + script],

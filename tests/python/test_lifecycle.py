@@ -93,6 +93,20 @@ def test_threads_are_the_same_objects_and_stay() -> None:
         assert (main.pid, main.process_id) == (d.pid, d.pid)
 
 
+@pytest.mark.parametrize("number", [-1, 65, 1000])
+def test_a_number_that_is_no_signal_is_refused_and_changes_nothing(number: int) -> None:
+    with running("basic") as d:
+        d.signal = "SIGWINCH"
+        with pytest.raises(ValueError, match=f"no signal {number}"):
+            d.signal = number
+        assert d.signal == "SIGWINCH"
+        d.signal = 0
+        assert (d.signal, d.signal_number) == (None, 0)
+        d.cont()
+        d.wait()
+        assert d.exit_code == 0
+
+
 def test_exit_signal_and_code(caplog: Any) -> None:
     with running("crash", "segv") as d, caplog.at_level(WARNING, "libdebug"):
         d.cont()

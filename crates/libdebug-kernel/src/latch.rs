@@ -3,18 +3,37 @@
 use std::fs::File;
 use std::io::{Read, Write};
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, OwnedFd};
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use crate::error::{KernelError, Result};
 use crate::sys::{block_signals, restore_signals};
 
-/// A flag that threads can wait for: readable in poll(2) while set (an eventfd).
+/// A flag that threads can wait for: [`Latch::watch`] gives a descriptor that is readable in poll(2) while it is
+/// set (an eventfd). While nobody watches, setting and clearing it is no system call.
+///
+/// ```
+/// use std::os::fd::AsFd;
+/// use libdebug_kernel::{Interest, KernelError, Latch, Readiness, wait_ready};
+/// let latch = Latch::new()?;
+/// latch.set();
+/// let watched = latch.watch();
+/// let ready = wait_ready::<KernelError>(&[(watched.as_fd(), Interest::Read)], None, None)?;
+/// assert_eq!(ready, Readiness::Ready(1));
+/// # Ok::<(), KernelError>(())
+/// ```
 #[derive(Debug)]
 pub struct Latch {
     set: AtomicBool,
+    watchers: AtomicUsize,
+    /// Whether the descriptor may be readable.
+    readable: AtomicBool,
     file: File,
 }
+
+/// A latch that a thread waits for, or is about to: the descriptor follows the flag as long as this lives.
+#[derive(Debug)]
+pub struct Watched<'a>(&'a Latch);
 
 impl Latch {
     /// A latch, not set.
@@ -29,7 +48,8 @@ impl Latch {
                 fd => File::from(OwnedFd::from_raw_fd(fd)),
             }
         };
-        Ok(Self { set: AtomicBool::new(false), file })
+        let (set, readable) = (AtomicBool::new(false), AtomicBool::new(false));
+        Ok(Self { set, watchers: AtomicUsize::new(0), readable, file })
     }
 
     /// Whether it is set; no system call.
@@ -39,33 +59,71 @@ impl Latch {
 
     /// Sets it and wakes all who wait for it.
     pub fn set(&self) {
-        if !self.set.swap(true, Ordering::AcqRel) {
-            // The counter was 0, so adding 1 can neither block nor fail.
-            let _ = (&self.file).write(&1_u64.to_ne_bytes());
-        }
+        self.change(true);
     }
 
     /// Clears it.
     pub fn clear(&self) {
-        if self.set.swap(false, Ordering::AcqRel) {
-            let _ = (&self.file).read(&mut [0; 8]);
+        self.change(false);
+    }
+
+    /// The descriptor to wait for, in line with the flag from here on. Look at the flag, watch, wait, and watch
+    /// anew for the next wait: a descriptor that was readable says only that the flag was set at some time.
+    pub fn watch(&self) -> Watched<'_> {
+        self.watchers.fetch_add(1, Ordering::SeqCst);
+        self.follow();
+        Watched(self)
+    }
+
+    /// Whoever changes the flag looks for watchers afterwards; whoever watches looks at the flag afterwards. All
+    /// four are in one order (SeqCst), so at least one of the two sees what the other did.
+    fn change(&self, set: bool) {
+        if self.set.swap(set, Ordering::SeqCst) != set && self.watchers.load(Ordering::SeqCst) > 0 {
+            self.follow();
         }
     }
 
-    /// For a wait that found it readable but not set: whoever saw the flag of [`Latch::set`] cleared it before
-    /// the descriptor was written to. Without this, every further wait would end at once.
-    pub fn absorb_late_set(&self) {
-        let _ = (&self.file).read(&mut [0; 8]);
-        if self.is_set() {
-            // Set once more meanwhile, and it was that which was read.
-            let _ = (&self.file).write(&1_u64.to_ne_bytes());
+    /// Makes the descriptor say what the flag says. Several threads may be here at once, without a lock that a
+    /// thread woken by the write would find taken: each looks at the flag again after it has changed the
+    /// descriptor, so the last one to change it has seen the flag's last value.
+    fn follow(&self) {
+        loop {
+            let set = self.set.load(Ordering::SeqCst);
+            match set {
+                true => self.make_readable(),
+                false => self.make_unreadable(),
+            }
+            if self.set.load(Ordering::SeqCst) == set {
+                return;
+            }
+        }
+    }
+
+    /// Also where it seems to be readable: somebody may be about to read.
+    fn make_readable(&self) {
+        // Non-blocking, and it fails only where the descriptor is readable by far.
+        let _ = (&self.file).write(&1_u64.to_ne_bytes());
+        self.readable.store(true, Ordering::SeqCst);
+    }
+
+    /// "Readable" in error costs a read in vain, "not readable" in error would wake every wait for ever: hence the
+    /// order here and above.
+    fn make_unreadable(&self) {
+        if self.readable.swap(false, Ordering::SeqCst) {
+            let _ = (&self.file).read(&mut [0; 8]);
         }
     }
 }
 
-impl AsFd for Latch {
+impl Drop for Watched<'_> {
+    fn drop(&mut self) {
+        self.0.watchers.fetch_sub(1, Ordering::SeqCst);
+    }
+}
+
+impl AsFd for Watched<'_> {
     fn as_fd(&self) -> BorrowedFd<'_> {
-        self.file.as_fd()
+        self.0.file.as_fd()
     }
 }
 
@@ -152,13 +210,39 @@ fn time_spec(duration: Duration) -> libc::timespec {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::atomic::AtomicU32;
+    use std::thread;
+
     use super::*;
 
+    fn wait(descriptors: &[(BorrowedFd<'_>, Interest)], seconds: u64) -> Readiness {
+        let deadline = Some(Instant::now() + Duration::from_secs(seconds));
+        wait_ready::<KernelError>(descriptors, deadline, None).unwrap()
+    }
+
+    fn look(latch: &Latch) -> Readiness {
+        let watched = latch.watch();
+        wait(&[(watched.as_fd(), Interest::Read)], 0)
+    }
+
+    /// Blocks until the latch is set, as its users do.
+    fn await_set(latch: &Latch) {
+        while !latch.is_set() {
+            let watched = latch.watch();
+            let waited = wait(&[(watched.as_fd(), Interest::Read)], 60);
+            assert_ne!(waited, Readiness::TimedOut, "a wake-up was lost");
+        }
+    }
+
+    fn is_readable(latch: &Latch) -> bool {
+        wait(&[(latch.file.as_fd(), Interest::Read)], 0) == Readiness::Ready(1)
+    }
+
     #[test]
-    fn a_latch_is_readable_exactly_while_set() {
+    fn a_watched_latch_is_readable_exactly_while_set() {
         let latch = Latch::new().unwrap();
-        let past = Some(Instant::now());
-        let look = || wait_ready::<KernelError>(&[(latch.as_fd(), Interest::Read)], past, None).unwrap();
+        let watched = latch.watch();
+        let look = || wait(&[(watched.as_fd(), Interest::Read)], 0);
         assert_eq!(look(), Readiness::TimedOut);
         latch.set();
         latch.set();
@@ -168,25 +252,125 @@ mod tests {
     }
 
     #[test]
-    fn a_set_that_was_cleared_before_it_was_complete_wakes_nobody_for_ever() {
+    fn nobody_touches_the_descriptor_of_a_latch_that_nobody_watches() {
         let latch = Latch::new().unwrap();
-        let past = Some(Instant::now());
-        let look = || wait_ready::<KernelError>(&[(latch.as_fd(), Interest::Read)], past, None).unwrap();
-        // What is left when `clear` runs between the two halves of `set`.
-        (&latch.file).write_all(&1_u64.to_ne_bytes()).unwrap();
-        assert_eq!((latch.is_set(), look()), (false, Readiness::Ready(1)));
-        latch.absorb_late_set();
-        assert_eq!(look(), Readiness::TimedOut);
         latch.set();
-        latch.absorb_late_set();
-        assert_eq!((latch.is_set(), look()), (true, Readiness::Ready(1)));
+        assert!(latch.is_set() && !is_readable(&latch));
+        assert_eq!(look(&latch), Readiness::Ready(1));
+        latch.clear();
+        assert!(!latch.is_set() && is_readable(&latch));
+        assert_eq!(look(&latch), Readiness::TimedOut);
+        latch.set();
+        latch.clear();
+        assert!(!is_readable(&latch));
     }
 
     #[test]
     fn the_checks_error_ends_the_wait() {
         let latch = Latch::new().unwrap();
+        let watched = latch.watch();
         let error = KernelError::last("nothing");
-        let result = wait_ready(&[(latch.as_fd(), Interest::Read)], None, Some(&|| Err(error)));
+        let result = wait_ready(&[(watched.as_fd(), Interest::Read)], None, Some(&|| Err(error)));
         assert_eq!(result, Err(error));
+    }
+
+    #[test]
+    fn a_latch_wakes_a_wait_for_several_descriptors() {
+        let (one, other) = (Latch::new().unwrap(), Latch::new().unwrap());
+        thread::scope(|scope| {
+            let (first, second) = (one.watch(), other.watch());
+            scope.spawn(|| other.set());
+            let awaited = [(first.as_fd(), Interest::Read), (second.as_fd(), Interest::Read)];
+            assert_eq!(wait(&awaited, 60), Readiness::Ready(2));
+        });
+    }
+
+    /// Two threads pass the turn to each other, so that every set meets the other's way into its wait anew.
+    #[test]
+    fn no_wake_up_is_lost_between_two_who_take_turns() {
+        const ROUNDS: u32 = 50_000;
+        let (ping, pong) = (Latch::new().unwrap(), Latch::new().unwrap());
+        thread::scope(|scope| {
+            scope.spawn(|| {
+                for round in 0..ROUNDS {
+                    await_set(&ping);
+                    ping.clear();
+                    linger(round % 97);
+                    pong.set();
+                }
+            });
+            for round in 0..ROUNDS {
+                linger(round % 89);
+                ping.set();
+                await_set(&pong);
+                pong.clear();
+            }
+        });
+    }
+
+    /// One sets and clears; each change is told to all the others, who sleep, look, and come back at any time.
+    #[test]
+    fn no_wake_up_is_lost_with_several_waiters() {
+        const ROUNDS: u32 = 10_000;
+        const WAITERS: u32 = 3;
+        let (latch, over) = (Latch::new().unwrap(), Latch::new().unwrap());
+        let (arrived, left) = (AtomicU32::new(0), AtomicU32::new(0));
+        let reached = |count: &AtomicU32, wanted: u32| {
+            while count.load(Ordering::Acquire) < wanted {
+                thread::yield_now();
+            }
+        };
+        thread::scope(|scope| {
+            for waiter in 0..WAITERS {
+                let (latch, over, arrived, left) = (&latch, &over, &arrived, &left);
+                scope.spawn(move || {
+                    for round in 0..ROUNDS {
+                        linger((round * (waiter + 1)) % 83);
+                        await_set(latch);
+                        arrived.fetch_add(1, Ordering::AcqRel);
+                        await_set(over);
+                        left.fetch_add(1, Ordering::AcqRel);
+                        reached(left, (round + 1) * WAITERS);
+                    }
+                });
+            }
+            for round in 1..=ROUNDS {
+                linger(round % 101);
+                over.clear();
+                latch.set();
+                reached(&arrived, round * WAITERS);
+                latch.clear();
+                over.set();
+                reached(&left, round * WAITERS);
+            }
+        });
+    }
+
+    /// Whatever order many changes from many threads end up in, the descriptor agrees with the flag at the end.
+    #[test]
+    fn the_descriptor_follows_changes_from_many_threads() {
+        let latch = Latch::new().unwrap();
+        for round in 0..2_000_u32 {
+            let watched = latch.watch();
+            thread::scope(|scope| {
+                for setter in [true, false] {
+                    let latch = &latch;
+                    scope.spawn(move || {
+                        for step in 0..20 + round % 7 {
+                            linger(step);
+                            if setter { latch.set() } else { latch.clear() }
+                        }
+                    });
+                }
+            });
+            let readable = wait(&[(watched.as_fd(), Interest::Read)], 0) == Readiness::Ready(1);
+            assert_eq!(readable, latch.is_set());
+        }
+    }
+
+    fn linger(turns: u32) {
+        for _ in 0..turns {
+            std::hint::spin_loop();
+        }
     }
 }

@@ -39,7 +39,7 @@ pub use error::{KernelError, Result};
 pub use file::MappedFile;
 pub use fork::fork_generation;
 pub use ids::{Errno, Pid, Signal, Tid};
-pub use latch::{Interest, Latch, Readiness, wait_ready};
+pub use latch::{Interest, Latch, Readiness, Watched, wait_ready};
 pub use memory::ProcessMemory;
 pub use proc::{environment, find_program};
 pub use ptrace::{Options, Ptrace, SignalInfo};

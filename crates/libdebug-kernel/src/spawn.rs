@@ -14,7 +14,7 @@ use crate::count::count;
 use crate::error::{KernelError, Result};
 use crate::ids::{Errno, Pid, Tid};
 use crate::ptrace::{Options, Ptrace};
-use crate::sys::{SignalMask, raw_syscall};
+use crate::sys::{SignalMask, block_signals, raw_syscall, restore_signals};
 use crate::wait::{Event, Stop, Wait};
 
 /// The standard streams of a program to be started.
@@ -91,7 +91,7 @@ const CALL_TERMINAL: i32 = 3;
 const CALL_EXECVE: i32 = 4;
 
 impl Ptrace {
-    /// Starts a program and seizes it before its first instruction.
+    /// Starts a program and seizes it before its first instruction. From any thread: also one that takes signals.
     ///
     /// # Errors
     /// What execve(2) says (`ENOENT`, `EACCES`, `ENOEXEC`, …) as [`KernelError::Failed`] or
@@ -182,11 +182,12 @@ fn clone_child(child: &Child, stack: &mut [u128]) -> Result<Pid> {
     let top = stack.as_mut_ptr_range().end;
     let pid: i64;
     count();
+    // The child inherits this, whoever the calling thread is and whatever it takes.
+    let mask = block_signals();
     // SAFETY: in the parent the call has no effect but the new process and the clobbered rcx and r11. The child
     // starts with the same registers on `top` (16-byte aligned: u128), calls `child_main` with the block and
-    // never returns from it. `stack` and `child` outlive it: `spawn` waits for execve or death. All signals but
-    // the bell's are blocked in this thread, and the bell is directed at our tid alone, so no handler of the
-    // host runs in the child.
+    // never returns from it. `stack` and `child` outlive it: `spawn` waits for execve or death. All signals are
+    // blocked, so no handler of the host runs in the child.
     unsafe {
         core::arch::asm!(
             "syscall",
@@ -205,6 +206,7 @@ fn clone_child(child: &Child, stack: &mut [u128]) -> Result<Pid> {
             out("rcx") _, out("r11") _,
         );
     }
+    restore_signals(&mask);
     match i32::try_from(pid).unwrap_or(-libc::EAGAIN) {
         errno if errno < 0 => Err(KernelError::new("clone", Tid(0), Errno(-errno))),
         pid => Ok(Pid(pid)),
@@ -332,6 +334,64 @@ unsafe fn reset_handlers() {
             if action.handler > 1 || (ours && action.handler == 1) {
                 call(libc::SYS_rt_sigaction, [signal as u64, (&raw const default) as u64, 0, 8]);
             }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::ids::Signal;
+    use crate::sys::{signal_mask, signal_process};
+
+    fn specification(mask: &SignalMask) -> SpawnSpec<'_> {
+        SpawnSpec {
+            path: c"/bin/true",
+            argv: &[],
+            env: &[],
+            directory: None,
+            aslr: true,
+            stdio: StdioPlan::Inherit { foreground: false },
+            mask,
+            options: Options::DEBUGGER.exit_kill(true),
+        }
+    }
+
+    fn await_end(ptrace: Ptrace, pid: Pid) {
+        while let Wait::Tracee(_, Event::Stopped(_)) = ptrace.wait_for(pid.leader()).unwrap() {
+            let _ = ptrace.cont(pid.leader(), None);
+        }
+    }
+
+    #[test]
+    fn programs_start_from_a_thread_without_a_bell() {
+        let mask = signal_mask();
+        let start = move || {
+            let ptrace = Ptrace::for_this_thread();
+            for _ in 0..200 {
+                let pid = ptrace.spawn(&specification(&mask)).unwrap().pid;
+                signal_process(pid, Signal::KILL).unwrap();
+                await_end(ptrace, pid);
+            }
+        };
+        std::thread::spawn(start).join().unwrap();
+    }
+
+    /// It shares our memory, so a handler of ours must not run in it, nor a signal end it unheard.
+    #[test]
+    fn a_child_takes_no_signals_until_it_executes() {
+        let mask = signal_mask();
+        let empty = [std::ptr::null()];
+        let child = Child::new(&specification(&mask), &empty, &empty);
+        let mut stack = vec![0_u128; STACK / size_of::<u128>()];
+        let pid = clone_child(&child, &mut stack).unwrap();
+        let status = std::fs::read_to_string(format!("/proc/{pid}/status")).unwrap();
+        child.open_gate(false);
+        await_end(Ptrace::for_this_thread(), pid);
+        let blocked = status.lines().find_map(|line| line.strip_prefix("SigBlk:\t")).unwrap();
+        let blocked = u64::from_str_radix(blocked, 16).unwrap();
+        for signal in (1..=64).filter(|signal| ![libc::SIGKILL, libc::SIGSTOP, 32, 33].contains(signal)) {
+            assert!(blocked & 1 << (signal - 1) != 0, "signal {signal} of {blocked:x}");
         }
     }
 }

@@ -115,11 +115,8 @@ impl Breakpoint {
             return Ok(false);
         };
         let thread = core.get().handle();
-        let hit = if debugger.is_settled() {
-            self.handle.hit_on(thread)
-        } else {
-            py.detach(|| self.handle.hit_on(thread))
-        };
+        let hit = debugger.at_once(|_| self.handle.hit_on(thread));
+        let hit = hit.unwrap_or_else(|| py.detach(|| self.handle.hit_on(thread)));
         hit.map_err(|error| raise(py, Doing::Other, error))
     }
 

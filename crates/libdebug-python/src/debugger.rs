@@ -92,11 +92,19 @@ impl DebuggerCore {
 
     /// End the process, unless it is to live on, and the debugger with its thread.
     fn terminate(&self, py: Python<'_>) -> PyResult<()> {
-        py.detach(|| self.engine.terminate());
+        let ended = py.detach(|| self.engine.terminate());
+        ended.map_err(|error| raise(py, Doing::Kill, error))?;
         self.calm_down(py)?;
         // So that the objects, which refer to each other, go with their last user and not with the collector.
         self.table.clear();
         if self.engine.in_callback() { Ok(()) } else { self.host.join(py) }
+    }
+
+    /// Kill the process, unless it is to live on, and leave the debugger's thread to itself.
+    ///
+    /// For an interpreter that ends while a callback does not.
+    fn abandon(&self, py: Python<'_>) {
+        py.detach(|| self.engine.abandon());
     }
 
     /// Let all threads go on, and return at once.
@@ -104,8 +112,8 @@ impl DebuggerCore {
         if self.table.has_callbacks() && !self.hurried.swap(true, Ordering::AcqRel) {
             switch_interval::shorten(py)?;
         }
-        let result =
-            if self.engine.is_settled() { self.engine.cont() } else { py.detach(|| self.engine.cont()) };
+        let done = self.engine.at_once(Debugger::cont);
+        let result = done.unwrap_or_else(|| py.detach(|| self.engine.cont()));
         result.map_err(|error| raise(py, Doing::Cont, error))
     }
 
@@ -340,11 +348,11 @@ pub(crate) fn resolve(
     scope: &FileScope,
     doing: Doing,
 ) -> PyResult<u64> {
-    let find = || match position {
+    let find = |engine: &Debugger| match position {
         Position::Address(address) => engine.resolve_address(*address, scope),
         Position::Symbol(symbol) => engine.resolve_symbol(symbol, scope),
     };
-    let found = if engine.is_settled() { find() } else { py.detach(find) };
+    let found = engine.at_once(find).unwrap_or_else(|| py.detach(|| find(engine)));
     let found = found.map_err(|error| raise(py, doing, error))?;
     warn(py, &found.notes)?;
     Ok(found.address)

@@ -94,6 +94,7 @@ pub(crate) fn raise(py: Python<'_>, doing: Doing, error: Error) -> PyErr {
             "Symbol {name} not found in the specified mapped file. Please specify a valid symbol."
         )),
         Error::BadSymbol(_) => SymbolNotFoundError::new_err(text),
+        Error::NoSuchSignal(_) => PyValueError::new_err(text),
         Error::Breakpoint(_) => BreakpointError::new_err(text),
         Error::Register(RegisterError::ValueOutOfRange { .. }) => register_overflow(py, &text),
         Error::Register(RegisterError::WrongKind { .. }) => PyTypeError::new_err(text),

@@ -32,9 +32,7 @@ impl MemoryCore {
         let py = key.py();
         // What is readable at the very address is mapped there: nothing to resolve.
         if let Some((address, size)) = Key::plain(key)
-            && size <= QUICK
-            && self.is_quick()
-            && let Ok(data) = self.bytes(py, address, size)
+            && let Some(Ok(data)) = self.bytes_at_once(py, address, size)
         {
             return Ok(data);
         }
@@ -80,29 +78,52 @@ enum Failure {
     Python(PyErr),
 }
 
+/// New bytes of Python's, with what `fill` puts into them.
+fn filled<'py>(
+    py: Python<'py>,
+    size: usize,
+    fill: impl FnOnce(&mut [u8]) -> Result<(), Error>,
+) -> Result<Bound<'py, PyBytes>, Failure> {
+    let mut failed = None;
+    let made = PyBytes::new_with(py, size, |buffer| {
+        fill(buffer).map_err(|error| {
+            failed = Some(error);
+            PyValueError::new_err(())
+        })
+    });
+    match failed {
+        Some(error) => Err(Failure::Engine(error)),
+        None => made.map_err(Failure::Python),
+    }
+}
+
 impl MemoryCore {
-    fn is_quick(&self) -> bool {
-        self.engine.is_settled() && self.engine.fast_memory()
+    /// The bytes, unless they have to be waited for or take longer than the interpreter should be held.
+    fn bytes_at_once<'py>(
+        &self,
+        py: Python<'py>,
+        address: u64,
+        size: usize,
+    ) -> Option<Result<Bound<'py, PyBytes>, Failure>> {
+        if size > QUICK || !self.engine.is_settled() {
+            return None;
+        }
+        let read = |buffer: &mut [u8]| {
+            let done = self.engine.at_once(|engine| engine.read_memory_into(address, buffer));
+            done.unwrap_or(Err(Error::WouldWait))
+        };
+        match filled(py, size, read) {
+            Err(Failure::Engine(Error::WouldWait)) => None,
+            done => Some(done),
+        }
     }
 
     fn bytes<'py>(&self, py: Python<'py>, address: u64, size: usize) -> Result<Bound<'py, PyBytes>, Failure> {
-        let quick = size <= QUICK && self.is_quick();
-        if !quick {
-            py.detach(|| self.engine.check_readable(address, size)).map_err(Failure::Engine)?;
+        if let Some(done) = self.bytes_at_once(py, address, size) {
+            return done;
         }
-        let mut failed = None;
-        let made = PyBytes::new_with(py, size, |buffer| {
-            let mut fill = || self.engine.read_memory_into(address, buffer);
-            let filled = if quick { fill() } else { py.detach(&mut fill) };
-            filled.map_err(|error| {
-                failed = Some(error);
-                PyValueError::new_err(())
-            })
-        });
-        match (made, failed) {
-            (_, Some(error)) => Err(Failure::Engine(error)),
-            (made, None) => made.map_err(Failure::Python),
-        }
+        py.detach(|| self.engine.check_readable(address, size)).map_err(Failure::Engine)?;
+        filled(py, size, |buffer| py.detach(|| self.engine.read_memory_into(address, buffer)))
     }
 
     fn write_at(&self, py: Python<'_>, address: u64, data: &[u8]) -> Result<(), Failure> {

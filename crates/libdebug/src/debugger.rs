@@ -4,7 +4,7 @@ use std::fmt;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
-use libdebug_kernel::{Pid, Tid, fork_generation, proc};
+use libdebug_kernel::{Pid, Signal, Tid, fork_generation, proc, signal_process};
 
 use crate::breakpoint::{Breakpoint, BreakpointCell, BreakpointSpec};
 use crate::builder::{Builder, Launch};
@@ -12,7 +12,7 @@ use crate::error::{Error, Result};
 use crate::handler::Action;
 use crate::host::{Host, RustHost};
 use crate::io::ProcessIo;
-use crate::mailbox::{Responder, lock, reply};
+use crate::mailbox::{Posted, Reply, Responder, lock, reply};
 use crate::session::{Phase, Session, Shared, read};
 use crate::symbols::FileScope;
 use crate::thread::Thread;
@@ -33,23 +33,24 @@ struct Owner(Arc<Shared>);
 
 impl Drop for Owner {
     fn drop(&mut self) {
-        end(&self.0);
+        let ended = order_end(&self.0);
+        if let Some((_, ended)) = ended.filter(|_| !self.0.abandoned.load(Ordering::Acquire)) {
+            ended.wait();
+        }
     }
 }
 
-fn end(shared: &Arc<Shared>) {
-    // After a fork the thread exists in the parent only; and the tracer thread cannot wait for itself.
+/// Tells the tracer thread to end itself and the process. Answers what to wait for, if anything: after a fork the
+/// thread exists in the parent only, and it cannot wait for itself.
+fn order_end(shared: &Arc<Shared>) -> Option<(Posted, Reply<()>)> {
     if shared.generation != fork_generation() {
-        return;
+        return None;
     }
-    let on_tracer = tracer::current(shared).is_some();
     shared.interrupt.store(true, Ordering::Release);
     shared.mailbox.ring();
     let (responder, ended) = reply();
-    let posted = shared.mailbox.post(Command::Terminate(responder)).is_ok();
-    if posted && !on_tracer {
-        ended.wait();
-    }
+    let posted = shared.mailbox.post(Command::Terminate(responder)).ok()?;
+    if tracer::current(shared).is_some() { None } else { Some((posted, ended)) }
 }
 
 impl fmt::Debug for Debugger {
@@ -193,9 +194,32 @@ impl Debugger {
         Ok(())
     }
 
-    /// Ends the process, unless it is to live on, and the debugger.
-    pub fn terminate(&self) {
-        end(&self.shared);
+    /// Ends the process, unless it is to live on, and the debugger. A callback that is running is waited for.
+    ///
+    /// # Errors
+    /// [`Error::Interrupted`] when the host ended the wait for a callback: the debugger is as good as before then,
+    /// and the process stops at the callback's end.
+    pub fn terminate(&self) -> Result<()> {
+        if let Some((posted, ended)) = order_end(&self.shared) {
+            match self.await_answer(posted, ended) {
+                // The tracer thread is gone: all is done.
+                Ok(()) | Err(Error::Terminated) => {}
+                Err(error) => return Err(error),
+            }
+        }
+        lock(&self.shared.foreground).take();
+        Ok(())
+    }
+
+    /// For a host that ends while a callback does not: kills the process, unless it is to live on, and waits for
+    /// nothing. The tracer thread ends with its callback or with the host; the debugger is of no use any more.
+    pub fn abandon(&self) {
+        self.shared.abandoned.store(true, Ordering::Release);
+        if order_end(&self.shared).is_some() && self.shared.kill_on_exit.load(Ordering::Acquire) {
+            let live = self.shared.session().filter(|session| session.phase() != Phase::Dead);
+            // One that is gone needs no signal.
+            let _ = live.map(|session| signal_process(session.pid, Signal::KILL));
+        }
         lock(&self.shared.foreground).take();
     }
 
@@ -221,7 +245,7 @@ impl Debugger {
         self.shared.interrupt.store(false, Ordering::Release);
         self.shared.stopped.clear();
         session.set_phase(Phase::Running);
-        self.shared.mailbox.post(command).map_err(|_| Error::Terminated)
+        self.shared.mailbox.post(command).map(drop).map_err(|_| Error::Terminated)
     }
 
     pub(crate) fn step_thread(&self, tid: Tid) -> Result<()> {

@@ -93,9 +93,9 @@ pub enum Error {
     /// A breakpoint that cannot be.
     #[error("{0}")]
     Breakpoint(#[from] BreakpointError),
-    /// A number that is no signal, or one that cannot be caught.
-    #[error("signal {} ({}) cannot be used here: signals are 1 to 64, and neither SIGKILL nor SIGSTOP can be caught", .0.0, .0)]
-    BadSignal(Signal),
+    /// SIGKILL and SIGSTOP take effect before anybody is asked.
+    #[error("{0} cannot be caught: the kernel asks nobody before it takes effect")]
+    Uncatchable(Signal),
     /// The table has no system call of that name.
     #[error("Syscall {0:?} not found")]
     NoSuchSyscall(String),
@@ -111,6 +111,9 @@ pub enum Error {
     /// A register that cannot be read or written so.
     #[error(transparent)]
     Register(#[from] RegisterError),
+    /// A number that is no signal's.
+    #[error("there is no signal {0}: signals have the numbers 1 to 64")]
+    NoSuchSignal(i32),
     /// This CPU has no register of that name.
     #[error("there is no register called {0:?} on this CPU")]
     NoSuchRegister(String),
@@ -144,6 +147,9 @@ pub enum Error {
     /// The host ended a wait, as Ctrl-C does.
     #[error("interrupted: {0}")]
     Interrupted(#[source] BoxError),
+    /// The answer is not to be had without waiting, in [`Debugger::at_once`](crate::Debugger::at_once).
+    #[error("the process has to be waited for")]
+    WouldWait,
     /// An instruction that cannot be stepped over or called as asked.
     #[error("{0}")]
     Unsupported(&'static str),

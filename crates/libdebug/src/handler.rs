@@ -6,6 +6,8 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use crate::breakpoint::Breakpoint;
 use crate::error::BoxError;
+use crate::signal::SignalCatcher;
+use crate::syscall::SyscallHandler;
 use crate::thread::Thread;
 
 /// A callback's answer: an error stops the process and comes out of the next wait.
@@ -25,12 +27,33 @@ pub enum Action<H = Breakpoint> {
     Call(Arc<Callback<H>>),
 }
 
-impl<H> Action<H> {
-    /// An action that calls `callback`.
-    pub fn call(callback: impl Fn(&Thread, &H) -> CallbackResult + Send + Sync + 'static) -> Self {
+impl Action<Breakpoint> {
+    /// An action that calls `callback` at a breakpoint.
+    pub fn call(callback: impl Fn(&Thread, &Breakpoint) -> CallbackResult + Send + Sync + 'static) -> Self {
         Self::Call(Arc::new(callback))
     }
+}
 
+// One constructor for each kind, so that closures need not name the types of their arguments.
+impl Action<SyscallHandler> {
+    /// An action that calls `callback` at a system call.
+    pub fn call_at_syscall(
+        callback: impl Fn(&Thread, &SyscallHandler) -> CallbackResult + Send + Sync + 'static,
+    ) -> Self {
+        Self::Call(Arc::new(callback))
+    }
+}
+
+impl Action<SignalCatcher> {
+    /// An action that calls `callback` at a signal.
+    pub fn call_at_signal(
+        callback: impl Fn(&Thread, &SignalCatcher) -> CallbackResult + Send + Sync + 'static,
+    ) -> Self {
+        Self::Call(Arc::new(callback))
+    }
+}
+
+impl<H> Action<H> {
     pub(crate) fn is_native(&self) -> bool {
         matches!(self, Self::Count)
     }

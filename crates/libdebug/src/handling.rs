@@ -11,6 +11,7 @@ use crate::error::{Error, Result};
 use crate::handler::{Action, HandlerId};
 use crate::signal::{CatcherCell, CatcherSpec, SignalCatcher};
 use crate::syscall::{SyscallCell, SyscallHandler, SyscallObserver, SyscallSpec};
+use crate::thread::Thread;
 use crate::tracer::Command;
 
 /// What a hijacker puts into the argument registers; `None` leaves one as it is.
@@ -71,7 +72,7 @@ impl Debugger {
         if original == Some(new) {
             return Err(Error::SelfHijack("system call"));
         }
-        let replace = move |thread: &crate::Thread, _: &SyscallHandler| {
+        let replace = move |thread: &Thread, _: &SyscallHandler| {
             thread.set_syscall_number(new)?;
             for (index, value) in arguments.into_iter().enumerate() {
                 if let Some(value) = value {
@@ -80,7 +81,7 @@ impl Debugger {
             }
             Ok(())
         };
-        let on_enter = Some(Action::call(replace));
+        let on_enter = Some(Action::call_at_syscall(replace));
         self.handle_syscall(SyscallSpec { number: original, on_enter, on_exit: None, recursive })
     }
 
@@ -111,7 +112,7 @@ impl Debugger {
     /// ```
     ///
     /// # Errors
-    /// [`Error::BadSignal`] for one that cannot be caught; [`Error::NoProcess`], and those of
+    /// [`Error::NoSuchSignal`] and [`Error::Uncatchable`]; [`Error::NoProcess`], and those of
     /// [`Debugger::wait`]: the process is waited for.
     pub fn catch_signal(&self, spec: CatcherSpec) -> Result<SignalCatcher> {
         spec.check()?;
@@ -133,8 +134,12 @@ impl Debugger {
         if original == Some(new) {
             return Err(Error::SelfHijack("signal"));
         }
-        let replace = move |thread: &crate::Thread, _: &SignalCatcher| Ok(thread.set_signal(Some(new))?);
-        self.catch_signal(CatcherSpec { signal: original, action: Action::call(replace), recursive })
+        let replace = move |thread: &Thread, _: &SignalCatcher| Ok(thread.set_signal(Some(new))?);
+        self.catch_signal(CatcherSpec {
+            signal: original,
+            action: Action::call_at_signal(replace),
+            recursive,
+        })
     }
 
     pub(crate) fn remove_catcher(&self, cell: &Arc<CatcherCell>) -> Result<()> {
@@ -153,10 +158,10 @@ impl Debugger {
     /// Chooses the signals that are never delivered; their catchers run all the same.
     ///
     /// # Errors
-    /// [`Error::BadSignal`] for a number that is no signal, and those of [`Debugger::catch_signal`].
+    /// [`Error::NoSuchSignal`] for a number that is no signal, and those of [`Debugger::catch_signal`].
     pub fn set_blocked_signals(&self, signals: BTreeSet<Signal>) -> Result<()> {
         if let Some(&bad) = signals.iter().find(|signal| !(1..=64).contains(&signal.0)) {
-            return Err(Error::BadSignal(bad));
+            return Err(Error::NoSuchSignal(bad.0));
         }
         self.stopped_session()?;
         self.ask(|answer| Command::BlockSignals(signals, answer))?

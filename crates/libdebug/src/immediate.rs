@@ -1,5 +1,6 @@
 //! What can be told at once, for faces that must not block while they hold a lock of their own.
 
+use std::cell::Cell;
 use std::sync::atomic::Ordering;
 
 use libdebug_arch::x86_64::{Register, RegisterValue};
@@ -7,13 +8,57 @@ use libdebug_kernel::proc;
 
 use crate::breakpoint::Breakpoint;
 use crate::debugger::Debugger;
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::mailbox::lock;
 use crate::session::read;
 use crate::thread::Thread;
 use crate::tracer;
 
+thread_local! {
+    static MUST_NOT_WAIT: Cell<bool> = const { Cell::new(false) };
+}
+
+/// Whether this thread is in [`Debugger::at_once`]. Looked at where a wait begins, so that nothing that `act` asks
+/// for can get past it, however quickly other threads let the process go on.
+pub(crate) fn must_not_wait() -> bool {
+    MUST_NOT_WAIT.get()
+}
+
+/// Lets the thread wait again, as it might before.
+struct Restore(bool);
+
+impl Drop for Restore {
+    fn drop(&mut self) {
+        MUST_NOT_WAIT.set(self.0);
+    }
+}
+
 impl Debugger {
+    /// Does `act` if it waits neither for the process to stop nor for the tracer thread; `None` if it would, and
+    /// then nothing was done. For looking at a stopped process, and [`Debugger::cont`]. A face that holds a lock
+    /// which callbacks need must not wait: let go of that lock, and ask again without this.
+    ///
+    /// ```
+    /// # fn main() -> libdebug::Result<()> {
+    /// let debugger = libdebug::Debugger::builder("/bin/cat").run()?;
+    /// let pc = debugger.main_thread()?.pc()?;
+    /// assert!(debugger.at_once(|debugger| debugger.read_memory(pc, 4)).is_some());
+    /// debugger.cont()?;
+    /// assert!(debugger.at_once(|debugger| debugger.read_memory(pc, 4)).is_none());
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    /// Those of `act`.
+    pub fn at_once<T>(&self, act: impl FnOnce(&Self) -> Result<T>) -> Option<Result<T>> {
+        let _restore = Restore(MUST_NOT_WAIT.replace(true));
+        match act(self) {
+            Err(Error::WouldWait) => None,
+            done => Some(done),
+        }
+    }
+
     /// Whether the calling thread is in a callback of this debugger.
     pub fn in_callback(&self) -> bool {
         tracer::current(self.shared()).is_some()

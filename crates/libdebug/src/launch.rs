@@ -253,6 +253,7 @@ impl Process {
     /// Ends the session for its users.
     pub(crate) fn close(&mut self) {
         self.placement.part();
+        lock(&self.shared.foreground).take();
         let cells: Vec<_> = self.session.threads.read().map(|threads| threads.clone()).unwrap_or_default();
         if !self.session.detached.load(Ordering::Acquire) {
             cells.iter().filter(|cell| cell.death().is_none()).for_each(|cell| cell.set_death(None));

@@ -41,6 +41,10 @@ pub(crate) struct Shared {
     pub(crate) interrupt: AtomicBool,
     /// Of the host: after a fork the child has no tracer thread.
     pub(crate) generation: u32,
+    /// Whether the process is to end with the debugger.
+    pub(crate) kill_on_exit: AtomicBool,
+    /// Nobody waits for the tracer thread's end any more.
+    pub(crate) abandoned: AtomicBool,
     session: RwLock<Option<Arc<Session>>>,
     failures: Mutex<Vec<BoxError>>,
     pub(crate) images: Mutex<BTreeMap<FileIdentity, Arc<Image>>>,
@@ -72,6 +76,8 @@ impl Shared {
             stopped,
             interrupt: AtomicBool::new(false),
             generation: fork_generation(),
+            kill_on_exit: AtomicBool::new(true),
+            abandoned: AtomicBool::new(false),
             session: RwLock::new(None),
             failures: Mutex::new(Vec::new()),
             images: Mutex::new(BTreeMap::new()),

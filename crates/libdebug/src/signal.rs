@@ -33,9 +33,8 @@ impl CatcherSpec {
     /// SIGKILL and SIGSTOP come to no stop before they take effect (ptrace(2)).
     pub(crate) fn check(&self) -> Result<()> {
         match self.signal {
-            Some(signal) if !(1..=64).contains(&signal.0) || UNCATCHABLE.contains(&signal) => {
-                Err(Error::BadSignal(signal))
-            }
+            Some(signal) if !(1..=64).contains(&signal.0) => Err(Error::NoSuchSignal(signal.0)),
+            Some(signal) if UNCATCHABLE.contains(&signal) => Err(Error::Uncatchable(signal)),
             _ => Ok(()),
         }
     }

@@ -1,6 +1,7 @@
 //! A thread under debug, as its users hold it.
 
 use std::fmt;
+use std::ops::RangeInclusive;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
@@ -11,8 +12,11 @@ use crate::breakpoint::BreakpointId;
 use crate::debugger::Debugger;
 use crate::error::{Error, Result};
 use crate::mailbox::lock;
-use crate::registers::{Block, block_of, layout};
+use crate::registers::{Block, RegisterCache, block_of, layout};
 use crate::session::{Session, StopReason, ThreadCell};
+
+/// The numbers of Linux's signals.
+const SIGNALS: RangeInclusive<i32> = 1..=64;
 
 /// One thread of the process under debug: a handle, cheap to clone. It outlives the thread.
 #[derive(Clone)]
@@ -105,8 +109,12 @@ impl Thread {
     /// Changes the signal that it gets when it goes on; `None` drops the one that it stopped with.
     ///
     /// # Errors
-    /// [`Error::Died`], and those of [`Debugger::wait`].
+    /// [`Error::NoSuchSignal`] for a number that is none of signal(7), 1 to 64; [`Error::Died`], and those of
+    /// [`Debugger::wait`].
     pub fn set_signal(&self, signal: Option<Signal>) -> Result<()> {
+        if let Some(Signal(number)) = signal.filter(|signal| !SIGNALS.contains(&signal.0)) {
+            return Err(Error::NoSuchSignal(number));
+        }
         self.settle()?;
         self.check_alive()?;
         let mut stop = lock(&self.cell.stop);
@@ -137,12 +145,7 @@ impl Thread {
     /// # Errors
     /// As [`Thread::register`].
     pub fn read(&self, register: &'static Register) -> Result<RegisterValue> {
-        self.settle()?;
-        if let Some(value) = lock(&self.cell.registers).read(register) {
-            return value;
-        }
-        self.load(block_of(register))?;
-        lock(&self.cell.registers).read(register).unwrap_or(Err(self.died()))
+        self.with_block(block_of(register), |cache| cache.read(register))
     }
 
     /// Changes `register`, effective when the thread goes on.
@@ -150,10 +153,11 @@ impl Thread {
     /// # Errors
     /// As [`Thread::set_register`].
     pub fn write(&self, register: &'static Register, value: RegisterValue) -> Result<()> {
-        self.settle()?;
-        self.check_alive()?;
-        self.load(block_of(register))?;
-        lock(&self.cell.registers).write(register, value).unwrap_or(Err(self.died()))
+        self.with_block(block_of(register), |cache| {
+            // What the dead leave can be read only.
+            let living = self.check_alive();
+            if living.is_ok() { cache.write(register, value) } else { Some(living) }
+        })
     }
 
     /// The program counter.
@@ -199,6 +203,34 @@ impl Thread {
     pub fn next(&self) -> Result<()> {
         self.check_alive()?;
         self.debugger.next_thread(self.cell.tid)
+    }
+
+    /// Does `act` with the registers of a stop, of which `block` has been read if it needs that. Another thread can
+    /// let the process go on in between: then it is the next stop's.
+    fn with_block<T>(
+        &self,
+        block: Block,
+        act: impl Fn(&mut RegisterCache) -> Option<Result<T>>,
+    ) -> Result<T> {
+        loop {
+            self.settle()?;
+            let stop = self.stop_number();
+            if let Some(done) = act(&mut lock(&self.cell.registers)) {
+                return done;
+            }
+            let loaded = self.load(block);
+            if let Some(done) = act(&mut lock(&self.cell.registers)) {
+                return done;
+            }
+            let went_on = !self.is_dead() && (!self.is_settled() || self.stop_number() != stop);
+            if !went_on {
+                return Err(loaded.err().unwrap_or_else(|| self.died()));
+            }
+        }
+    }
+
+    fn stop_number(&self) -> u64 {
+        self.session.as_ref().map_or(0, |session| session.stops.load(Ordering::Acquire))
     }
 
     fn load(&self, block: Block) -> Result<()> {

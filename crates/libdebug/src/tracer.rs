@@ -80,7 +80,6 @@ pub(crate) struct Tracer {
     pub(crate) bell: Bell,
     pub(crate) process: RefCell<Option<Process>>,
     next_id: Cell<u64>,
-    kill_on_exit: Cell<bool>,
     /// How many callbacks are being run, one inside the other's steps.
     pub(crate) callbacks: Cell<u32>,
     /// Something that wants the process to stay stopped was handled in the middle of a callback.
@@ -108,7 +107,6 @@ pub(crate) fn run(shared: &Arc<Shared>) {
         bell,
         process: RefCell::new(None),
         next_id: Cell::new(0),
-        kill_on_exit: Cell::new(true),
         callbacks: Cell::new(0),
         stop_wanted: Cell::new(false),
         lingering: RefCell::new(BTreeSet::new()),
@@ -139,6 +137,7 @@ impl Tracer {
             let command = if self.is_running() || self.has_lingering() {
                 self.shared.mailbox.take_or_wait()
             } else {
+                self.shared.mailbox.free();
                 self.shared.rally.await_turn(|| self.shared.mailbox.has_command());
                 Some(self.shared.mailbox.take_or_sleep())
             };
@@ -156,7 +155,11 @@ impl Tracer {
     fn end(&self) {
         let mut process = self.process.borrow_mut();
         if let Some(process) = process.as_mut() {
-            let ended = if self.kill_on_exit.get() { Process::kill } else { Process::detach };
+            let ended = if self.shared.kill_on_exit.load(Ordering::Acquire) {
+                Process::kill
+            } else {
+                Process::detach
+            };
             let _ = ended(process, &self.bell);
         }
         *process = None;
@@ -258,12 +261,12 @@ impl Tracer {
     }
 
     fn launch(&self, spec: LaunchSpec) -> Result<Arc<Session>> {
-        self.kill_on_exit.set(spec.kill_on_exit);
+        self.shared.kill_on_exit.store(spec.kill_on_exit, Ordering::Release);
         self.begun(Process::launch(&self.shared, spec, &self.bell))
     }
 
     fn attach(&self, pid: Pid, kill_on_exit: bool) -> Result<Arc<Session>> {
-        self.kill_on_exit.set(kill_on_exit);
+        self.shared.kill_on_exit.store(kill_on_exit, Ordering::Release);
         self.begun(Process::attach(&self.shared, pid, kill_on_exit, &self.bell))
     }
 
@@ -414,7 +417,7 @@ impl Tracer {
     }
 
     fn set_kill_on_exit(&self, on: bool) {
-        self.kill_on_exit.set(on);
+        self.shared.kill_on_exit.store(on, Ordering::Release);
         // Without a process there is nothing to tell the kernel yet.
         let _ = self.paused(|process| process.set_kill_on_exit(on, &self.bell));
     }

@@ -9,8 +9,9 @@ use libdebug_kernel::{Interest, Latch, Readiness, fork_generation, proc, wait_re
 
 use crate::debugger::Debugger;
 use crate::error::{Error, Result};
+use crate::immediate::must_not_wait;
 use crate::io::{IoError, ProcessIo, ProcessState, Wait};
-use crate::mailbox::{Responder, lock, reply};
+use crate::mailbox::{Posted, Reply, Responder, lock, reply};
 use crate::session::{Phase, Session, Shared, read};
 use crate::tracer::{self, Command};
 
@@ -46,7 +47,10 @@ impl Debugger {
     /// stands still after some 12 KiB and would never come to its stop.
     pub(crate) fn await_stop(&self, deadline: Option<(Instant, Duration)>) -> Result<()> {
         self.check_owner()?;
-        let check = || self.shared().host.check().map_err(Error::Interrupted);
+        if must_not_wait() {
+            return if self.shared().stopped.is_set() { Ok(()) } else { Err(Error::WouldWait) };
+        }
+        let check = || self.check_host();
         let check: Option<&dyn Fn() -> Result<()>> =
             if self.shared().host.has_check() { Some(&check) } else { None };
         let until = deadline.map(|(until, _)| until);
@@ -56,26 +60,16 @@ impl Debugger {
         let io = self.io();
         while !self.shared().stopped.is_set() {
             let sources = io.as_ref().map_or_else(Vec::new, |io| io.sources());
-            let mut awaited = vec![(self.shared().stopped.as_fd(), Interest::Read)];
+            let stopped = self.shared().stopped.watch();
+            let mut awaited = vec![(stopped.as_fd(), Interest::Read)];
             awaited.extend(sources.iter().map(|source| (source.as_fd(), Interest::Read)));
             match wait_ready(&awaited, until, check)? {
                 Readiness::TimedOut => return Err(self.timeout(deadline)),
-                Readiness::Ready(bits) => self.take_up(bits, io.as_deref())?,
-                Readiness::Interrupted => {}
+                Readiness::Ready(bits) if bits & !STOPPED != 0 => io.iter().try_for_each(|io| io.absorb())?,
+                Readiness::Ready(_) | Readiness::Interrupted => {}
             }
         }
         Ok(())
-    }
-
-    /// What ended a sleep: output, which is read; or the latch of stops, which may tell of one that was taken up.
-    fn take_up(&self, bits: u32, io: Option<&ProcessIo>) -> Result<()> {
-        if bits & STOPPED != 0 && !self.shared().stopped.is_set() {
-            self.shared().stopped.absorb_late_set();
-        }
-        match io {
-            Some(io) if bits & !STOPPED != 0 => Ok(io.absorb()?),
-            _ => Ok(()),
-        }
     }
 
     fn timeout(&self, deadline: Option<(Instant, Duration)>) -> Error {
@@ -215,11 +209,32 @@ impl Debugger {
         self.check_owner()?;
         let (responder, answer) = reply();
         let command = command(responder);
-        match tracer::current(self.shared()) {
-            Some(tracer) => tracer.execute(command),
-            None => self.shared().mailbox.post(command).map_err(|_| Error::Terminated)?,
+        if let Some(tracer) = tracer::current(self.shared()) {
+            tracer.execute(command);
+            return answer.wait().ok_or(Error::Terminated);
         }
-        answer.wait().ok_or(Error::Terminated)
+        if must_not_wait() {
+            return Err(Error::WouldWait);
+        }
+        let posted = self.shared().mailbox.post(command).map_err(|_| Error::Terminated)?;
+        self.await_answer(posted, answer)
+    }
+
+    /// Waits for what was posted. When the host ends the wait, a command that the tracer has not begun with is
+    /// taken back.
+    pub(crate) fn await_answer<T>(&self, posted: Posted, answer: Reply<T>) -> Result<T> {
+        let check = || self.check_host();
+        let check: Option<&dyn Fn() -> Result<()>> =
+            if self.shared().host.has_check() { Some(&check) } else { None };
+        let answered = answer.wait_for(posted, check);
+        if let Err(Error::Interrupted(_)) = answered {
+            self.shared().mailbox.withdraw(posted);
+        }
+        answered
+    }
+
+    fn check_host(&self) -> Result<()> {
+        self.shared().host.check().map_err(Error::Interrupted)
     }
 }
 

@@ -334,7 +334,7 @@ fn many_short_lives_leak_no_descriptor() {
         } else {
             debugger.detach().unwrap()
         }
-        debugger.terminate();
+        debugger.terminate().unwrap();
         drop(debugger);
         if round == 0 {
             before = count();

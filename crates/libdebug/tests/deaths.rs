@@ -168,9 +168,9 @@ fn before_any_run_everything_says_so() {
     assert!(matches!(debugger.breakpoint("main"), Err(Error::NoProcess)));
     assert!(matches!(debugger.main_thread(), Err(Error::NoProcess)));
     assert!(debugger.threads().is_empty() && debugger.pid().is_none());
-    debugger.terminate();
+    debugger.terminate().unwrap();
     assert!(matches!(debugger.run(&Debugger::builder("/bin/true").launch()), Err(Error::Terminated)));
-    debugger.terminate();
+    debugger.terminate().unwrap();
 }
 
 #[test]

@@ -32,7 +32,7 @@ fn every_action_counts_every_execution_in_threads_that_start_later_too() {
         let action = match how {
             "count" => Action::Count,
             "stop" => Action::Stop,
-            _ => Action::call(move |thread, breakpoint: &libdebug::Breakpoint| {
+            _ => Action::call(move |thread, breakpoint| {
                 assert_eq!(thread.pc()?, breakpoint.address());
                 counter.fetch_add(1, Ordering::Relaxed);
                 Ok(())

@@ -3,8 +3,8 @@
 
 mod common;
 
-use common::{PATIENCE, cont, output, program};
-use libdebug::{Action, Debugger};
+use common::{PATIENCE, cont, finish, output, program};
+use libdebug::{Action, Debugger, Error, Signal};
 
 fn check(debugger: &Debugger, how: &str) {
     let text = output(debugger);
@@ -53,7 +53,7 @@ fn signals_that_come_in_the_middle_of_steps_arrive_in_order_afterwards() {
 #[test]
 fn callbacks_that_step_lose_no_signal() {
     let debugger = Debugger::builder(program("signals")).arg("1000").run().unwrap();
-    let action = Action::call(|thread: &libdebug::Thread, breakpoint: &libdebug::Breakpoint| {
+    let action = Action::call(|thread, breakpoint| {
         for _ in 0..breakpoint.hit_count() % 5 {
             thread.step()?;
         }
@@ -125,4 +125,19 @@ fn a_fault_at_a_breakpoint_is_shown_to_the_program_where_its_code_is() {
     let breakpoint = debugger.breakpoint_with("faulting_load", Action::Count).unwrap();
     assert_eq!(common::finish(&debugger), "faults=50 elsewhere=0\n");
     assert_eq!(breakpoint.hit_count(), 100);
+}
+
+#[test]
+fn a_number_that_is_no_signal_is_refused_and_changes_nothing() {
+    let debugger = Debugger::builder(program("basic")).run().unwrap();
+    let thread = debugger.main_thread().unwrap();
+    thread.set_signal(Some(Signal(64))).unwrap();
+    for number in [-1, 0, 65, 1000, i32::MIN, i32::MAX] {
+        let refused = thread.set_signal(Some(Signal(number))).unwrap_err();
+        assert!(matches!(refused, Error::NoSuchSignal(found) if found == number), "{refused:?}");
+        assert_eq!(thread.signal().unwrap(), Some(Signal(64)));
+    }
+    thread.set_signal(None).unwrap();
+    assert_eq!(thread.signal().unwrap(), None);
+    assert!(finish(&debugger).starts_with("basic:"));
 }

@@ -50,7 +50,7 @@ fn a_call_can_be_changed_and_its_result_too() {
         assert_eq!(thread.syscall_return()?, 4);
         Ok(thread.set_syscall_return(6)?)
     };
-    let (on_enter, on_exit) = (Some(Action::call(shorten)), Some(Action::call(lie)));
+    let (on_enter, on_exit) = (Some(Action::call_at_syscall(shorten)), Some(Action::call_at_syscall(lie)));
     let spec = SyscallSpec { number: Some(number("write")), on_enter, on_exit, recursive: false };
     let handler = debugger.handle_syscall(spec).unwrap();
     assert_eq!(finish(&debugger), "hell");
@@ -85,7 +85,7 @@ fn a_handler_that_disables_itself_counts_at_the_entry() {
     let debugger = echo();
     let off = |_: &Thread, handler: &SyscallHandler| Ok(handler.set_enabled(false)?);
     let never = |_: &Thread, _: &SyscallHandler| Err("not to be called".into());
-    let (on_enter, on_exit) = (Some(Action::call(off)), Some(Action::call(never)));
+    let (on_enter, on_exit) = (Some(Action::call_at_syscall(off)), Some(Action::call_at_syscall(never)));
     let handler =
         debugger.handle_syscall(SyscallSpec { number: None, on_enter, on_exit, recursive: false }).unwrap();
     assert_eq!((finish(&debugger).as_str(), handler.hit_count()), ("hello\n", 1));
@@ -104,7 +104,7 @@ impl Pairs {
     }
 
     fn enter(self) -> Action<SyscallHandler> {
-        Action::call(move |thread: &Thread, _: &SyscallHandler| {
+        Action::call_at_syscall(move |thread: &Thread, _: &SyscallHandler| {
             let argument = thread.syscall_argument(0)?;
             self.check(self.open.lock().unwrap().insert(thread.tid().0, argument).is_none());
             Ok(())
@@ -112,7 +112,7 @@ impl Pairs {
     }
 
     fn exit(self) -> Action<SyscallHandler> {
-        Action::call(move |thread: &Thread, _: &SyscallHandler| {
+        Action::call_at_syscall(move |thread: &Thread, _: &SyscallHandler| {
             let argument = thread.syscall_argument(0)?;
             self.check(self.open.lock().unwrap().remove(&thread.tid().0) == Some(argument));
             Ok(())

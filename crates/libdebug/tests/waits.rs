@@ -3,8 +3,8 @@
 
 mod common;
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, mpsc};
 use std::time::{Duration, Instant};
 
 use common::{PATIENCE, cont, finish, interrupt, program, within};
@@ -171,4 +171,74 @@ fn waiting_for_a_stopped_process_returns_at_once() {
     }
     cont(&debugger);
     debugger.wait().unwrap();
+}
+
+/// A debugger whose program stands in a callback, which ends when the sender goes.
+fn in_a_callback(host: &Arc<ImpatientHost>, kill_on_exit: bool) -> (Debugger, mpsc::Sender<()>) {
+    let debugger = Debugger::with_host(Arc::clone(host) as Arc<dyn Host>).unwrap();
+    debugger.run(&Debugger::builder(program("basic")).kill_on_exit(kill_on_exit).launch()).unwrap();
+    let (begun, begins) = mpsc::channel();
+    let (go_on, ends) = mpsc::channel::<()>();
+    let ends = Mutex::new(ends);
+    let action = Action::call(move |_, _| {
+        begun.send(())?;
+        let _ = ends.lock().unwrap().recv();
+        Ok(())
+    });
+    debugger.breakpoint_with("main", action).unwrap();
+    debugger.cont().unwrap();
+    begins.recv_timeout(PATIENCE).unwrap();
+    (debugger, go_on)
+}
+
+#[test]
+fn the_host_ends_what_waits_for_a_callback_and_the_debugger_is_as_good_as_before() {
+    type Request = fn(&Debugger) -> libdebug::Result<()>;
+    let requests: [Request; 4] =
+        [Debugger::terminate, Debugger::kill, Debugger::detach, |debugger| debugger.set_kill_on_exit(false)];
+    for request in requests {
+        let host = Arc::new(ImpatientHost::default());
+        let (debugger, go_on) = in_a_callback(&host, true);
+        for _ in 0..2 {
+            host.0.store(true, Ordering::Release);
+            let asking = debugger.clone();
+            let asked = within("a request that the host ends", move || request(&asking));
+            assert!(matches!(asked, Err(Error::Interrupted(_))), "{asked:?}");
+        }
+        drop(go_on);
+        interrupt(&debugger);
+        if !debugger.is_dead() {
+            debugger.breakpoint("counter_function").unwrap();
+            debugger.main_thread().unwrap().pc().unwrap();
+            cont(&debugger);
+        }
+        let pid = debugger.pid().unwrap();
+        drop(debugger);
+        assert!(common::state(pid).is_none(), "what was taken back is not done later");
+    }
+}
+
+#[test]
+fn an_abandoned_debugger_waits_for_no_callback() {
+    for kill_on_exit in [true, false] {
+        let host = Arc::new(ImpatientHost::default());
+        let (debugger, go_on) = in_a_callback(&host, kill_on_exit);
+        let (pid, io) = (debugger.pid().unwrap(), debugger.io().unwrap());
+        within("to abandon a debugger", move || {
+            debugger.abandon();
+            drop(debugger);
+        });
+        // In its exit event, if it was killed: the kernel waits for the tracer thread there.
+        assert_eq!(common::state(pid), Some('t'));
+        drop(go_on);
+        let never = libdebug_kernel::Latch::new().unwrap();
+        let wait = libdebug::Wait {
+            deadline: Some(Instant::now() + PATIENCE),
+            stopped: &never,
+            state: &|| libdebug::ProcessState::Running,
+            check: None,
+        };
+        let text = String::from_utf8(io.recv_all(libdebug::Output::Stdout, &wait).unwrap()).unwrap();
+        assert_eq!(text.starts_with("basic:"), !kill_on_exit, "{text:?}");
+    }
 }

@@ -26,12 +26,15 @@ def hold(core: DebuggerCore) -> None:
 def _cleanup_internal_debugger() -> None:
     """End all debuggers: their processes too, but those with `kill_on_exit` off. Never raises.
 
-    Called when the interpreter ends; calling it earlier, or again, does no harm.
+    Called when the interpreter ends; calling it earlier, or again, does no harm. A callback that is running
+    is waited for until Ctrl-C.
     """
     for core in list(_alive or ()):
         try:
             core.terminate()
-        except Exception as error:  # noqa: PERF203
+        except KeyboardInterrupt:  # noqa: PERF203
+            core.abandon()
+        except Exception as error:
             from libdebug.liblog import liblog
 
             liblog.debugger("A debugger could not be ended: %s", error)

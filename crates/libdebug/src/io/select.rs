@@ -85,15 +85,18 @@ impl ProcessIo {
     ) -> Result<(), IoError> {
         type Role = fn(&mut Seen) -> &mut bool;
         let stdin = if watch.room { Some(lock(&self.stdin).clone().ok_or(IoError::NoStdin)?) } else { None };
-        let mut awaited = vec![(self.closed.as_fd(), Interest::Read)];
+        let closed = self.closed.watch();
+        let news: Vec<_> = sources.iter().map(|source| source.news.watch()).collect();
+        let stopped = if watch.stop && !seen.stopped { Some(wait.stopped.watch()) } else { None };
+        let mut awaited = vec![(closed.as_fd(), Interest::Read)];
         let mut roles: Vec<Option<Role>> = vec![None];
         let mut add = |descriptor, interest, role| {
             awaited.push((descriptor, interest));
             roles.push(role);
         };
-        for source in sources {
+        for (source, news) in sources.iter().zip(&news) {
             add(source.file.as_fd(), Interest::Read, Some(source.role));
-            add(source.news.as_fd(), Interest::Read, None);
+            add(news.as_fd(), Interest::Read, None);
         }
         if let Some(input) = watch.input {
             add(input, Interest::Read, Some(|seen| &mut seen.input));
@@ -101,8 +104,8 @@ impl ProcessIo {
         if let Some(stdin) = &stdin {
             add(stdin.as_fd(), Interest::Write, Some(|seen| &mut seen.room));
         }
-        if watch.stop && !seen.stopped {
-            add(wait.stopped.as_fd(), Interest::Read, Some(|seen| &mut seen.stopped));
+        if let Some(stopped) = &stopped {
+            add(stopped.as_fd(), Interest::Read, Some(|seen| &mut seen.stopped));
         }
         let check = || wait.check();
         let check: Option<&dyn Fn() -> Result<(), IoError>> = wait.check.map(|_| &check as _);
@@ -110,7 +113,7 @@ impl ProcessIo {
             let ready = roles.iter().enumerate().filter(|(bit, _)| bits & (1 << bit) != 0);
             ready.filter_map(|(_, role)| *role).for_each(|role| *role(seen) = true);
         }
-        seen.stopped = seen.stopped && wait.heed_stop();
+        seen.stopped = seen.stopped && wait.stopped.is_set();
         if self.closed.is_set() { Err(IoError::NoOutput(Output::Stdout)) } else { Ok(()) }
     }
 }

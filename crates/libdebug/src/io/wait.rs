@@ -4,7 +4,7 @@ use std::fs::File;
 use std::os::fd::AsFd;
 use std::time::Instant;
 
-use libdebug_kernel::{Interest, Latch, Readiness, wait_ready};
+use libdebug_kernel::{Interest, Latch, wait_ready};
 
 use super::IoError;
 use crate::error::BoxError;
@@ -60,28 +60,14 @@ impl Wait<'_> {
     /// too.
     pub(super) fn sleep(&self, file: &File, interest: Interest, latches: &[&Latch]) -> Result<(), IoError> {
         let mut awaited = vec![(file.as_fd(), interest)];
-        awaited.extend(latches.iter().map(|latch| (latch.as_fd(), Interest::Read)));
+        let watched: Vec<_> = latches.iter().map(|latch| latch.watch()).collect();
+        awaited.extend(watched.iter().map(|latch| (latch.as_fd(), Interest::Read)));
         // What the latch of a dead process says is known, and would end every wait for its descendants' output.
         let dead = self.stopped.is_set() && (self.state)() == ProcessState::Dead;
-        let stop_bit = 1 << awaited.len();
-        if !dead {
-            awaited.push((self.stopped.as_fd(), Interest::Read));
-        }
+        let stopped = if dead { None } else { Some(self.stopped.watch()) };
+        awaited.extend(stopped.iter().map(|latch| (latch.as_fd(), Interest::Read)));
         let check = || self.check();
         let check: Option<&dyn Fn() -> Result<(), IoError>> = self.check.map(|_| &check as _);
-        match wait_ready(&awaited, self.deadline, check)? {
-            Readiness::Ready(bits) if bits & stop_bit != 0 => drop(self.heed_stop()),
-            _ => {}
-        }
-        Ok(())
-    }
-
-    /// Whether the latch, found readable, is set; it is readable no more if not.
-    pub(super) fn heed_stop(&self) -> bool {
-        let stopped = self.stopped.is_set();
-        if !stopped {
-            self.stopped.absorb_late_set();
-        }
-        stopped
+        wait_ready(&awaited, self.deadline, check).map(drop)
     }
 }

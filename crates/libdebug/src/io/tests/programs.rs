@@ -100,7 +100,8 @@ impl Traced {
     }
 
     pub(super) fn await_stop(&self) {
-        wait_ready::<KernelError>(&[(self.stopped.as_fd(), Interest::Read)], None, None).unwrap();
+        let stopped = self.stopped.watch();
+        wait_ready::<KernelError>(&[(stopped.as_fd(), Interest::Read)], None, None).unwrap();
     }
 }
 

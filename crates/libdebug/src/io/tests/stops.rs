@@ -143,7 +143,8 @@ fn reading_ahead_lets_a_talkative_program_get_on() {
         Traced::run(Stdio::Piped, "i=0; while [ $i -lt 20000 ]; do echo $i; i=$((i+1)); done; kill -STOP $$");
     while !traced.stopped.is_set() {
         let sources = traced.io.sources();
-        let mut awaited = vec![(traced.stopped.as_fd(), Interest::Read)];
+        let stopped = traced.stopped.watch();
+        let mut awaited = vec![(stopped.as_fd(), Interest::Read)];
         awaited.extend(sources.iter().map(|source| (source.as_fd(), Interest::Read)));
         wait_ready::<KernelError>(&awaited, None, None).unwrap();
         traced.io.absorb().unwrap();
