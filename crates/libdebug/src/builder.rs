@@ -40,6 +40,8 @@ pub struct Launch {
     pub start_at: StartAt,
     /// Whether it ends with the debugger, however that ends.
     pub kill_on_exit: bool,
+    /// Whether processes that it creates get debuggers of their own.
+    pub follow_children: bool,
 }
 
 impl Launch {
@@ -55,6 +57,7 @@ impl Launch {
             stdio: Stdio::Piped,
             start_at: StartAt::EntryPoint,
             kill_on_exit: true,
+            follow_children: false,
         }
     }
 
@@ -186,6 +189,14 @@ impl Builder {
         self
     }
 
+    /// Whether processes that the process creates get debuggers of their own, which [`Debugger::children`] lists
+    /// (not by default: they run free).
+    #[must_use]
+    pub fn follow_children(mut self, on: bool) -> Self {
+        self.0.follow_children = on;
+        self
+    }
+
     /// The description, to be run any number of times with [`Debugger::run`].
     pub fn launch(self) -> Launch {
         self.0
@@ -207,6 +218,7 @@ impl Builder {
     /// As [`Debugger::new`] and [`Debugger::attach`].
     pub fn attach(self, pid: Pid) -> Result<Debugger> {
         let debugger = Debugger::new()?;
+        debugger.set_follows_children(self.0.follow_children);
         debugger.attach(pid, self.0.kill_on_exit)?;
         Ok(debugger)
     }

@@ -25,7 +25,7 @@ const AREA: u64 = 64 << 10;
 const REACH: u64 = (1 << 31) - (1 << 27);
 
 /// The stubs of one process, and the pages that they are in.
-#[derive(Debug, Default)]
+#[derive(Debug, Default, Clone)]
 pub(crate) struct Displaced {
     areas: Vec<Area>,
     /// By where they are. A stub outlives its breakpoint and its text, as a thread may be in it.
@@ -38,13 +38,13 @@ pub(crate) struct Displaced {
     refused: Vec<u64>,
 }
 
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 struct Area {
     start: u64,
     used: u64,
 }
 
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 struct Placed {
     site: u64,
     stub: Stub,

@@ -134,12 +134,14 @@ pub enum Error {
         error: std::io::Error,
     },
     /// A wait took longer than it was allowed to.
-    #[error("the process did not stop within {} s: {}", .waited.as_secs_f64(), activities(.threads))]
+    #[error("the process did not stop within {} s: {}", .waited.as_secs_f64(), activities(.threads, .children))]
     Timeout {
         /// How long it was waited.
         waited: Duration,
         /// What each thread is doing.
         threads: Vec<(Tid, String)>,
+        /// Children that stand still until somebody lets them go on: the process may be waiting for one.
+        children: Vec<Pid>,
     },
     /// A callback failed; the process is stopped where it was called.
     #[error("unhandled error in a callback: {0}")]
@@ -228,7 +230,8 @@ fn in_file(file: &str) -> String {
     if file.is_empty() { String::new() } else { format!(" of {file:?}") }
 }
 
-fn activities(threads: &[(Tid, String)]) -> String {
-    let each: Vec<_> = threads.iter().map(|(tid, doing)| format!("thread {tid} is {doing}")).collect();
-    each.join(", ")
+fn activities(threads: &[(Tid, String)], children: &[Pid]) -> String {
+    let threads = threads.iter().map(|(tid, doing)| format!("thread {tid} is {doing}"));
+    let still = |pid| format!("its child {pid} stands still until it is told to go on (see `children`)");
+    threads.chain(children.iter().map(still)).collect::<Vec<_>>().join(", ")
 }
