@@ -266,6 +266,7 @@ impl Tracer {
                 let thread = Thread::new(debugger.clone(), thread, self.session());
                 let breakpoint = Breakpoint { cell: Arc::clone(cell), debugger };
                 self.callbacks.set(self.callbacks.get() + 1);
+                self.shared.mailbox.awake();
                 // What unwinds here would end the tracer thread, and the process with it.
                 let result = catch_unwind(AssertUnwindSafe(|| callback(&thread, &breakpoint)));
                 let result = result.unwrap_or_else(|panic| Err(panic_message(&*panic).into()));
