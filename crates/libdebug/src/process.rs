@@ -232,6 +232,8 @@ impl Process {
         self.placement.handed_over();
         self.session.stops.fetch_add(1, Ordering::AcqRel);
         self.session.set_phase(Phase::Stopped);
+        // Before the user knows: on one CPU the user's next request comes before we get any further.
+        self.shared.link.mailbox.free();
         self.shared.stopped.set();
     }
 
