@@ -196,27 +196,11 @@ impl Table {
             self.with(|objects| objects.breakpoints.get(&hit.id()).map(|object| object.clone_ref(py)));
         let Some(breakpoint) = breakpoint else { return Ok(()) };
         let Some(callback) = breakpoint.get().python_callback(py) else { return Ok(()) };
-        let arguments = (self.shown(py, thread)?, breakpoint).into_pyobject(py)?;
+        let arguments = (self.shown(py, thread)?, breakpoint);
         self.calls.fetch_add(1, Ordering::AcqRel);
-        let stay = StayAtEnd;
-        // By reference: nothing of Python's is to be let go of between here and the callback's own frames.
-        let result = callback.bind(py).call1(&arguments);
-        std::mem::forget(stay);
+        let result = callback.bind(py).call1(arguments);
         self.calls.fetch_sub(1, Ordering::AcqRel);
         result.map(drop)
-    }
-}
-
-/// Keeps a thread in the callback that the interpreter's end found it in. Before version 3.14 the interpreter ends
-/// such a thread by pthread_exit(3), which unwinds it: through frames of ours, that would give back a state of the
-/// interpreter that is gone, and abort the process. So the thread stays here, and ends with the process.
-struct StayAtEnd;
-
-impl Drop for StayAtEnd {
-    fn drop(&mut self) {
-        while !std::thread::panicking() {
-            std::thread::park();
-        }
     }
 }
 

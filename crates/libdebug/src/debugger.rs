@@ -4,7 +4,7 @@ use std::fmt;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
-use libdebug_kernel::{Pid, Signal, Tid, fork_generation, proc, signal_process};
+use libdebug_kernel::{Pid, Signal, Tid, fork_generation, proc, signal_process, without_thread_exit};
 
 use crate::breakpoint::{Breakpoint, BreakpointCell, BreakpointSpec};
 use crate::builder::{Builder, Launch};
@@ -76,7 +76,8 @@ impl Debugger {
     pub fn with_host(host: Arc<dyn Host>) -> Result<Self> {
         let shared = Arc::new(Shared::new(Arc::clone(&host))?);
         let of_thread = Arc::clone(&shared);
-        host.spawn(Box::new(move || tree::run(&of_thread)))
+        // Callbacks may be told to exit their thread by a host that ends, as by CPython before version 3.14.
+        host.spawn(Box::new(move || without_thread_exit(|| tree::run(&of_thread))))
             .map_err(|error| Error::File { path: "a thread".into(), error })?;
         Ok(Self { _owner: Some(Arc::new(Owner(Arc::clone(&shared)))), shared })
     }
