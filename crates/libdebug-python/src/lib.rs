@@ -17,6 +17,7 @@ mod release;
 mod switch_interval;
 mod thread;
 mod value;
+mod wakeup;
 
 use pyo3::prelude::*;
 

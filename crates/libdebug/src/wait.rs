@@ -9,9 +9,10 @@ use libdebug_kernel::{Interest, Latch, Readiness, fork_generation, proc, wait_re
 
 use crate::debugger::Debugger;
 use crate::error::{Error, Result};
+use crate::host::Lookout;
 use crate::immediate::must_not_wait;
 use crate::io::{IoError, ProcessIo, ProcessState, Wait};
-use crate::mailbox::{Posted, Reply, Responder, lock, reply};
+use crate::mailbox::{Check, Posted, Reply, Responder, lock, reply};
 use crate::session::{Phase, Session, Shared, read};
 use crate::tracer::Command;
 use crate::tree;
@@ -48,22 +49,17 @@ impl Debugger {
         if must_not_wait() {
             return if self.shared().stopped.is_set() { Ok(()) } else { Err(Error::WouldWait) };
         }
-        let check = || self.check_host();
-        let check: Option<&dyn Fn() -> Result<()>> =
-            if self.shared().host.has_check() { Some(&check) } else { None };
         if self.shared().link.rally.await_turn(|| self.shared().stopped.is_set()) {
             return Ok(());
         }
-        self.await_latches(deadline, check, &[&self.shared().stopped])
+        self.await_latches(deadline, &[&self.shared().stopped])
     }
 
     /// Blocks until one of `latches` is set, and reads the process's output meanwhile.
-    fn await_latches(
-        &self,
-        deadline: Option<(Instant, Duration)>,
-        check: Option<&dyn Fn() -> Result<()>>,
-        latches: &[&Latch],
-    ) -> Result<()> {
+    fn await_latches(&self, deadline: Option<(Instant, Duration)>, latches: &[&Latch]) -> Result<()> {
+        let lookout = Lookout::of(&*self.shared().host);
+        let check = || lookout.look().map_err(Error::Interrupted);
+        let check: Option<&Check<'_>> = if lookout.is_needed() { Some(&check) } else { None };
         let until = deadline.map(|(until, _)| until);
         let of_latches = (1 << latches.len()) - 1;
         let io = self.io();
@@ -105,9 +101,6 @@ impl Debugger {
         self.forbid_in_callback("wait_child")?;
         self.open_session()?;
         let deadline = timeout.map(|timeout| (Instant::now() + timeout, timeout));
-        let check = || self.check_host();
-        let check: Option<&dyn Fn() -> Result<()>> =
-            if self.shared().host.has_check() { Some(&check) } else { None };
         let born = self.shared().births.watch()?;
         loop {
             let next = self.shared().births.take(&lock(&self.shared().children));
@@ -117,7 +110,7 @@ impl Debugger {
             if self.shared().stopped.is_set() {
                 return self.raise_failure().map(|()| None);
             }
-            self.await_latches(deadline, check, &[born, &self.shared().stopped])?;
+            self.await_latches(deadline, &[born, &self.shared().stopped])?;
         }
     }
 
@@ -171,7 +164,8 @@ impl Debugger {
     ) -> Result<T> {
         self.check_owner()?;
         let io = self.io().ok_or(Error::NoProcess)?;
-        let check = || self.shared().host.check();
+        let lookout = Lookout::of(&*self.shared().host);
+        let check = || lookout.look();
         // A callback runs in a stop that only it knows of.
         let standstill = if tracer_is_current(self.shared()) { Some(Latch::new()?) } else { None };
         standstill.iter().for_each(Latch::set);
@@ -179,7 +173,7 @@ impl Debugger {
             deadline: timeout.map(|timeout| Instant::now() + timeout),
             stopped: standstill.as_ref().unwrap_or(&self.shared().stopped),
             state: &|| self.process_state(),
-            check: if self.shared().host.has_check() { Some(&check) } else { None },
+            check: if lookout.is_needed() { Some(&check) } else { None },
         };
         Ok(act(&io, &wait)?)
     }
@@ -280,18 +274,14 @@ impl Debugger {
     /// Waits for what was posted. When the host ends the wait, a command that the tracer has not begun with is
     /// taken back.
     pub(crate) fn await_answer<T>(&self, posted: Posted, answer: Reply<T>) -> Result<T> {
-        let check = || self.check_host();
-        let check: Option<&dyn Fn() -> Result<()>> =
-            if self.shared().host.has_check() { Some(&check) } else { None };
+        let lookout = Lookout::of(&*self.shared().host);
+        let check = || lookout.look().map_err(Error::Interrupted);
+        let check: Option<&Check<'_>> = if lookout.is_needed() { Some(&check) } else { None };
         let answered = answer.wait_for(posted, check);
         if let Err(Error::Interrupted(_)) = answered {
             self.shared().link.mailbox.withdraw(posted);
         }
         answered
-    }
-
-    fn check_host(&self) -> Result<()> {
-        self.shared().host.check().map_err(Error::Interrupted)
     }
 }
 
