@@ -13,6 +13,7 @@ use pyo3::types::PyList;
 use pyo3::{PyTraverseError, PyVisit, intern};
 
 use crate::breakpoint::Breakpoint;
+use crate::raised::Unfetched;
 use crate::thread::ThreadCore;
 
 /// One thread with the object that users have of it.
@@ -42,6 +43,7 @@ struct Objects {
 #[derive(Default)]
 pub(crate) struct Table {
     objects: Mutex<Objects>,
+    raised: Unfetched,
     /// How many breakpoints have a Python callback.
     callbacks: AtomicUsize,
     /// How many callbacks are running now.
@@ -72,9 +74,11 @@ impl Table {
     /// Forgets everything: the debugger goes.
     pub(crate) fn clear(&self) {
         drop(self.with(std::mem::take));
+        self.raised.clear();
     }
 
     pub(crate) fn traverse(&self, visit: &PyVisit<'_>) -> Result<(), PyTraverseError> {
+        self.raised.traverse(visit)?;
         // Whoever holds the lock also holds references: nothing of this is garbage then.
         let Ok(objects) = self.objects.try_lock() else { return Ok(()) };
         visit.call(&objects.make_thread)?;
@@ -212,11 +216,10 @@ pub(crate) fn action(table: &Arc<Table>) -> Action {
 
 fn run(table: &Table, thread: &Thread, breakpoint: &libdebug::Breakpoint) -> CallbackResult {
     Python::attach(|py| {
-        let result = table.call(py, thread, breakpoint);
-        if let Err(error) = &result {
-            log(py, error, breakpoint);
-        }
-        result.map_err(Into::into)
+        table.call(py, thread, breakpoint).map_err(|error| {
+            log(py, &error, breakpoint);
+            table.raised.add(py, error).into()
+        })
     })
 }
 

@@ -10,6 +10,8 @@ use pyo3::prelude::*;
 use pyo3::sync::PyOnceLock;
 use pyo3::types::{PyDict, PyType};
 
+use crate::raised::Raised;
+
 create_exception!(libdebug._native, NotDebuggingError, PyRuntimeError, "No process is being debugged.");
 create_exception!(
     libdebug._native,
@@ -111,14 +113,17 @@ pub(crate) fn raise(py: Python<'_>, doing: Doing, error: Error) -> PyErr {
 }
 
 fn callback_failed(py: Python<'_>, cause: BoxError) -> PyErr {
-    let cause = original(cause);
+    let cause = match cause.downcast::<Raised>() {
+        Ok(raised) => raised.take(py),
+        Err(cause) => original(cause),
+    };
     let text = format!("Unhandled exception in breakpoint callback: {}", cause.value(py));
     let error = CallbackError::new_err(text);
     error.set_cause(py, Some(cause));
     error
 }
 
-/// What Python raised, come back through the engine.
+/// What the interpreter raised in a wait, come back through the engine.
 fn original(error: BoxError) -> PyErr {
     match error.downcast::<PyErr>() {
         Ok(error) => *error,

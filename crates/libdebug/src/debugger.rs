@@ -205,6 +205,8 @@ impl Debugger {
                 Err(error) => return Err(error),
             }
         }
+        // They may hold this debugger in their turn.
+        self.shared.forget_failures();
         lock(&self.shared.foreground).take();
         Ok(())
     }
