@@ -114,7 +114,7 @@ impl Process {
     }
 
     /// A process that is not ours to keep, unless users want it.
-    fn part_with(&mut self, child: Tid) -> Result<()> {
+    pub(crate) fn part_with(&mut self, child: Tid) -> Result<()> {
         if !self.shared.follow_children.load(Ordering::Acquire) {
             self.release_child(child);
             return Ok(());
