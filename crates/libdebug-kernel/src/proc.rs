@@ -129,6 +129,15 @@ pub fn status(tid: Tid) -> Result<Status> {
     })
 }
 
+/// What descriptor `number` of `tid` leads to, as /proc tells it: a path, or `pipe:[1234]` and the like.
+///
+/// # Errors
+/// [`KernelError::Gone`] when the thread is dead or has no such descriptor.
+pub fn descriptor(tid: Tid, number: u64) -> Result<PathBuf> {
+    let link = fs::read_link(format!("/proc/{tid}/fd/{number}"));
+    link.map_err(|error| KernelError::new("readlink", tid, Errno(error.raw_os_error().unwrap_or(0))))
+}
+
 /// Kernels before 5.9 tell the mode only (seccomp(2)): 1 strict, 2 filters.
 fn filters(mode: i32, count: i32) -> u32 {
     match mode {

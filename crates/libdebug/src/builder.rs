@@ -42,6 +42,8 @@ pub struct Launch {
     pub kill_on_exit: bool,
     /// Whether processes that it creates get debuggers of their own.
     pub follow_children: bool,
+    /// Whether it finds no debugger if it looks for one.
+    pub escape_antidebug: bool,
 }
 
 impl Launch {
@@ -58,6 +60,7 @@ impl Launch {
             start_at: StartAt::EntryPoint,
             kill_on_exit: true,
             follow_children: false,
+            escape_antidebug: false,
         }
     }
 
@@ -197,6 +200,13 @@ impl Builder {
         self
     }
 
+    /// Whether a program that looks for a debugger finds none ([`Debugger::set_escape_antidebug`]).
+    #[must_use]
+    pub fn escape_antidebug(mut self, on: bool) -> Self {
+        self.0.escape_antidebug = on;
+        self
+    }
+
     /// The description, to be run any number of times with [`Debugger::run`].
     pub fn launch(self) -> Launch {
         self.0
@@ -219,6 +229,7 @@ impl Builder {
     pub fn attach(self, pid: Pid) -> Result<Debugger> {
         let debugger = Debugger::new()?;
         debugger.set_follows_children(self.0.follow_children);
+        debugger.set_escape_antidebug(self.0.escape_antidebug);
         debugger.attach(pid, self.0.kill_on_exit)?;
         Ok(debugger)
     }

@@ -114,6 +114,7 @@ impl Debugger {
         self.kill_if_any()?;
         let (spec, io) = launch.prepare()?;
         self.set_follows_children(launch.follow_children);
+        self.set_escape_antidebug(launch.escape_antidebug);
         self.shared.link.rally.user_is_here();
         *lock(&self.shared.io) = io.map(Arc::new);
         self.begin(|answer| Command::Launch(Box::new(spec), answer))
@@ -436,6 +437,12 @@ impl Debugger {
     /// Whether a request made while the process runs interrupts it, instead of waiting for its next stop.
     pub fn set_auto_interrupt(&self, on: bool) {
         self.shared.auto_interrupt.store(on, Ordering::Release);
+    }
+
+    /// Whether a program that looks for a debugger finds none: PTRACE_TRACEME succeeds, once, and `/proc/PID/status`
+    /// names no tracer. Every system call stops the program briefly for that.
+    pub fn set_escape_antidebug(&self, on: bool) {
+        self.shared.escape_antidebug.store(on, Ordering::Release);
     }
 
     /// Whether the process is to end when the debugger does.

@@ -21,6 +21,7 @@
 #![forbid(unsafe_code)]
 
 mod advance;
+mod antidebug;
 mod attend;
 mod attend_calls;
 mod breakpoint;

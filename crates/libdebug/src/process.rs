@@ -136,6 +136,8 @@ pub(crate) struct Process {
     /// Vfork children: not under debug, but they run in our memory, with our traps, until they execute.
     pub(crate) guests: BTreeSet<Tid>,
     pub(crate) options: Options,
+    /// It has asked to be traced by its parent, as far as it knows.
+    pub(crate) traced_by_parent: bool,
     /// Another thread of the host has started it, and will wait for its end.
     pub(crate) promised: bool,
     /// Every breakpoint only counts: nobody is going to look at registers at a hit.
@@ -162,6 +164,7 @@ impl Process {
             roll,
             guests: BTreeSet::new(),
             options,
+            traced_by_parent: false,
             promised: false,
             only_native: true,
             placement: Placement::new(&shared),

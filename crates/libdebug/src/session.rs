@@ -71,6 +71,8 @@ pub(crate) struct Shared {
     pub(crate) fast_memory: AtomicBool,
     pub(crate) share_cpu: AtomicBool,
     pub(crate) auto_interrupt: AtomicBool,
+    /// Programs that look for a debugger are not to find one.
+    pub(crate) escape_antidebug: AtomicBool,
     /// The streams are another debugger's, which closes them.
     borrows_io: bool,
     /// Nobody carries out commands any more.
@@ -143,6 +145,7 @@ impl Shared {
         same(&child.follow_children, &self.follow_children);
         same(&child.fast_memory, &self.fast_memory);
         same(&child.auto_interrupt, &self.auto_interrupt);
+        same(&child.escape_antidebug, &self.escape_antidebug);
         *lock(&child.io) = lock(&self.io).clone();
         Ok(child)
     }
@@ -172,6 +175,7 @@ impl Shared {
             fast_memory: AtomicBool::new(true),
             share_cpu: AtomicBool::new(true),
             auto_interrupt: AtomicBool::new(false),
+            escape_antidebug: AtomicBool::new(false),
         })
     }
 

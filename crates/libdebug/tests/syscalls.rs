@@ -228,3 +228,12 @@ fn processes_made_by_an_invoked_call_are_sane() {
         assert_eq!(debugger.exit_code().unwrap(), Some(0));
     }
 }
+
+#[test]
+fn a_program_that_looks_for_a_debugger_finds_none() {
+    let path = program("antidebug");
+    let debugger = Debugger::builder(&path).run().unwrap();
+    assert_eq!(finish(&debugger), "first=-1 second=-1 hidden=0\n");
+    let debugger = Debugger::builder(&path).escape_antidebug(true).run().unwrap();
+    assert_eq!(finish(&debugger), "first=0 second=-1 hidden=1\n");
+}
