@@ -6,6 +6,7 @@ use std::sync::atomic::Ordering;
 
 use libdebug_kernel::{Pid, Signal, Tid, fork_generation, proc, signal_process};
 
+use crate::acceleration::SyscallFilterMode;
 use crate::breakpoint::{Breakpoint, BreakpointCell, BreakpointSpec};
 use crate::builder::{Builder, Launch};
 use crate::error::{Error, Result};
@@ -115,6 +116,7 @@ impl Debugger {
         let (spec, io) = launch.prepare()?;
         self.set_follows_children(launch.follow_children);
         self.set_escape_antidebug(launch.escape_antidebug);
+        self.set_syscall_filter(launch.syscall_filter);
         self.shared.link.rally.user_is_here();
         *lock(&self.shared.io) = io.map(Arc::new);
         self.begin(|answer| Command::Launch(Box::new(spec), answer))
@@ -443,6 +445,13 @@ impl Debugger {
     /// names no tracer. Every system call stops the program briefly for that.
     pub fn set_escape_antidebug(&self, on: bool) {
         self.shared.escape_antidebug.store(on, Ordering::Release);
+    }
+
+    /// Chooses how system calls that somebody handles are told from the others, for handlers that are set from now on.
+    /// With [`SyscallFilterMode::Seccomp`] all others run at native speed, and the process can be detached from no
+    /// more once there was a handler.
+    pub fn set_syscall_filter(&self, mode: SyscallFilterMode) {
+        self.shared.filters_syscalls.store(mode == SyscallFilterMode::Seccomp, Ordering::Release);
     }
 
     /// Whether the process is to end when the debugger does.

@@ -20,6 +20,7 @@
 //! the process stopped waits for its next stop.
 #![forbid(unsafe_code)]
 
+mod acceleration;
 mod advance;
 mod antidebug;
 mod attend;
@@ -61,6 +62,7 @@ mod tracer;
 mod tree;
 mod wait;
 
+pub use acceleration::SyscallFilterMode;
 pub use breakpoint::{Access, Breakpoint, BreakpointId, BreakpointKind, BreakpointSpec};
 pub use builder::{Builder, Launch, StartAt};
 pub use debugger::Debugger;

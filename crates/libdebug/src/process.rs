@@ -8,6 +8,7 @@ use std::sync::atomic::Ordering;
 use libdebug_arch::Isa;
 use libdebug_kernel::{Bell, Death, Options, Pid, Ptrace, Signal, SignalInfo, Tid};
 
+use crate::acceleration::Filters;
 use crate::breakpoint::{BreakpointCell, BreakpointId};
 use crate::displaced::Displaced;
 use crate::mailbox::lock;
@@ -130,6 +131,7 @@ pub(crate) struct Process {
     pub(crate) breakpoints: BTreeMap<BreakpointId, Arc<BreakpointCell>>,
     pub(crate) displaced: Displaced,
     pub(crate) syscalls: Syscalls,
+    pub(crate) filters: Filters,
     pub(crate) signals: Signals,
     /// Which tracee of the thread is whose.
     pub(crate) roll: Rc<Roll>,
@@ -160,6 +162,7 @@ impl Process {
             breakpoints: BTreeMap::new(),
             displaced: Displaced::default(),
             syscalls: Syscalls::default(),
+            filters: Filters::default(),
             signals: Signals::default(),
             roll,
             guests: BTreeSet::new(),

@@ -28,7 +28,9 @@ impl Process {
     /// Whether syscall-stops of `tid` are wanted when it goes on.
     pub(crate) fn wants_syscalls(&self, tid: Tid) -> bool {
         let inside = |thread: &crate::process::Thread| !thread.entered.is_empty() || thread.observed;
-        self.syscalls.are_wanted() || self.is_disguised() || self.threads.get(&tid).is_some_and(inside)
+        self.syscalls.are_wanted(&self.filters)
+            || self.is_disguised()
+            || self.threads.get(&tid).is_some_and(inside)
     }
 
     fn is_disguised(&self) -> bool {

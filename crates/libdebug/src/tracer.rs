@@ -318,7 +318,14 @@ impl Tracer {
 
     fn handle_syscall(&self, spec: SyscallSpec) -> Result<Arc<SyscallCell>> {
         let cell = Arc::new(SyscallCell::new(self.next_handler(), spec));
-        self.change(|process| process.syscalls.add(Arc::clone(&cell)))?;
+        let filter = cell.number.filter(|_| self.shared.filters_syscalls.load(Ordering::Acquire));
+        self.paused(|process| {
+            if let Some(number) = filter {
+                process.accelerate(number)?;
+            }
+            process.syscalls.add(Arc::clone(&cell));
+            Ok(())
+        })?;
         Ok(cell)
     }
 
