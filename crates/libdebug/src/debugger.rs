@@ -265,6 +265,13 @@ impl Debugger {
         self.resume_and_wait(Command::Next(tid))
     }
 
+    /// A command that lets the process run, and answers when it is stopped again.
+    pub(crate) fn ask_to_run<T>(&self, command: impl FnOnce(Responder<T>) -> Command) -> Result<T> {
+        let (responder, answer) = reply();
+        self.resume_and_wait(command(responder))?;
+        answer.wait().ok_or(Error::Terminated)
+    }
+
     fn resume_and_wait(&self, command: Command) -> Result<()> {
         self.resume(command)?;
         if tree::current(&self.shared).is_none() {

@@ -28,6 +28,7 @@ mod attend_calls;
 mod breakpoint;
 mod builder;
 mod call;
+mod call_function;
 mod calling_convention;
 mod children;
 mod debugger;

@@ -140,6 +140,10 @@ pub(crate) struct Process {
     pub(crate) options: Options,
     /// It has asked to be traced by its parent, as far as it knows.
     pub(crate) traced_by_parent: bool,
+    /// The thread that calls a function for a user.
+    pub(crate) calling: Option<Tid>,
+    /// What has ended that call, and where the fault was.
+    pub(crate) call_fault: Option<(Signal, u64)>,
     /// Another thread of the host has started it, and will wait for its end.
     pub(crate) promised: bool,
     /// Every breakpoint only counts: nobody is going to look at registers at a hit.
@@ -168,6 +172,8 @@ impl Process {
             guests: BTreeSet::new(),
             options,
             traced_by_parent: false,
+            calling: None,
+            call_fault: None,
             promised: false,
             only_native: true,
             placement: Placement::new(&shared),

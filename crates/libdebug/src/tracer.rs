@@ -65,6 +65,12 @@ pub(crate) enum Command {
     BlockSignals(BTreeSet<Signal>, Responder<Result<()>>),
     ObserveSyscalls(Option<SyscallObserver>, Responder<Result<()>>),
     SignalInfo(Tid, Responder<Result<Option<SignalInfo>>>),
+    CallFunction {
+        tid: Tid,
+        function: u64,
+        arguments: Vec<u64>,
+        answer: Responder<Result<u64>>,
+    },
     InvokeSyscall {
         tid: Tid,
         number: u64,
@@ -196,6 +202,9 @@ impl Tracer {
                 answer.send(self.change(|process| process.syscalls.observer = observer));
             }
             Command::SignalInfo(tid, answer) => answer.send(self.paused(|process| process.signal_info(tid))),
+            Command::CallFunction { tid, function, arguments, answer } => {
+                answer.send(self.call_function(tid, function, &arguments));
+            }
             Command::InvokeSyscall { tid, number, arguments, answer } => {
                 answer.send(self.invoke(tid, number, arguments));
             }
