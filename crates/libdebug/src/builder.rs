@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 
 use libdebug_kernel::{Errno, Pid, environment, find_program, signal_mask};
 
+use crate::acceleration::SyscallFilterMode;
 use crate::debugger::Debugger;
 use crate::error::{Error, Result};
 use crate::io::{self, ProcessIo, Stdio};
@@ -42,6 +43,10 @@ pub struct Launch {
     pub kill_on_exit: bool,
     /// Whether processes that it creates get debuggers of their own.
     pub follow_children: bool,
+    /// Whether it finds no debugger if it looks for one.
+    pub escape_antidebug: bool,
+    /// How handled system calls are told from the others.
+    pub syscall_filter: SyscallFilterMode,
 }
 
 impl Launch {
@@ -58,6 +63,8 @@ impl Launch {
             start_at: StartAt::EntryPoint,
             kill_on_exit: true,
             follow_children: false,
+            escape_antidebug: false,
+            syscall_filter: SyscallFilterMode::Auto,
         }
     }
 
@@ -197,6 +204,20 @@ impl Builder {
         self
     }
 
+    /// Whether a program that looks for a debugger finds none ([`Debugger::set_escape_antidebug`]).
+    #[must_use]
+    pub fn escape_antidebug(mut self, on: bool) -> Self {
+        self.0.escape_antidebug = on;
+        self
+    }
+
+    /// How handled system calls are told from the others ([`Debugger::set_syscall_filter`]).
+    #[must_use]
+    pub fn syscall_filter(mut self, mode: SyscallFilterMode) -> Self {
+        self.0.syscall_filter = mode;
+        self
+    }
+
     /// The description, to be run any number of times with [`Debugger::run`].
     pub fn launch(self) -> Launch {
         self.0
@@ -219,6 +240,8 @@ impl Builder {
     pub fn attach(self, pid: Pid) -> Result<Debugger> {
         let debugger = Debugger::new()?;
         debugger.set_follows_children(self.0.follow_children);
+        debugger.set_escape_antidebug(self.0.escape_antidebug);
+        debugger.set_syscall_filter(self.0.syscall_filter);
         debugger.attach(pid, self.0.kill_on_exit)?;
         Ok(debugger)
     }

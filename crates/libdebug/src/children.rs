@@ -113,9 +113,14 @@ impl Process {
         }
     }
 
+    /// Let go, a child would fail at the calls that it has inherited a filter for.
+    fn follows(&self) -> bool {
+        self.filters.are_installed() || self.shared.follow_children.load(Ordering::Acquire)
+    }
+
     /// A process that is not ours to keep, unless users want it.
     pub(crate) fn part_with(&mut self, child: Tid) -> Result<()> {
-        if !self.shared.follow_children.load(Ordering::Acquire) {
+        if !self.follows() {
             self.release_child(child);
             return Ok(());
         }
@@ -135,6 +140,7 @@ impl Process {
         let session = Arc::new(Session::new(Pid(child.0), memory));
         let mut process = Self::new(Arc::clone(&shared), Rc::clone(&self.roll), session, self.options);
         process.adopt(child, run);
+        process.filters = self.filters.clone();
         shared.set_session(Some(Arc::clone(&process.session)));
         Ok(process)
     }
@@ -156,7 +162,7 @@ impl Process {
     fn grow_up(&mut self, guest: Tid, bell: &Bell) -> Result<()> {
         self.guests.remove(&guest);
         self.roll.strike(guest);
-        if !self.shared.follow_children.load(Ordering::Acquire) {
+        if !self.follows() {
             let _ = self.ptrace.detach(guest, None);
             return Ok(());
         }

@@ -6,6 +6,7 @@ use std::sync::atomic::Ordering;
 
 use libdebug_kernel::{Pid, Tid, proc};
 
+use crate::acceleration::SyscallFilterMode;
 use crate::breakpoint::{Breakpoint, BreakpointCell, BreakpointSpec};
 use crate::builder::{Builder, Launch};
 use crate::end::{Whom, order_end};
@@ -101,6 +102,8 @@ impl Debugger {
         self.kill_if_any()?;
         let (spec, io) = launch.prepare()?;
         self.set_follows_children(launch.follow_children);
+        self.set_escape_antidebug(launch.escape_antidebug);
+        self.set_syscall_filter(launch.syscall_filter);
         self.shared.link.rally.user_is_here();
         *lock(&self.shared.io) = io.map(Arc::new);
         self.begin(|answer| Command::Launch(Box::new(spec), answer))
@@ -218,6 +221,13 @@ impl Debugger {
 
     pub(crate) fn next_thread(&self, tid: Tid) -> Result<()> {
         self.resume_and_wait(Command::Next(tid))
+    }
+
+    /// A command that lets the process run, and answers when it is stopped again.
+    pub(crate) fn ask_to_run<T>(&self, command: impl FnOnce(Responder<T>) -> Command) -> Result<T> {
+        let (responder, answer) = reply();
+        self.resume_and_wait(command(responder))?;
+        answer.wait().ok_or(Error::Terminated)
     }
 
     fn resume_and_wait(&self, command: Command) -> Result<()> {
@@ -377,6 +387,19 @@ impl Debugger {
     /// Whether a request made while the process runs interrupts it, instead of waiting for its next stop.
     pub fn set_auto_interrupt(&self, on: bool) {
         self.shared.auto_interrupt.store(on, Ordering::Release);
+    }
+
+    /// Whether a program that looks for a debugger finds none: PTRACE_TRACEME succeeds, once, and `/proc/PID/status`
+    /// names no tracer. Every system call stops the program briefly for that.
+    pub fn set_escape_antidebug(&self, on: bool) {
+        self.shared.escape_antidebug.store(on, Ordering::Release);
+    }
+
+    /// Chooses how system calls that somebody handles are told from the others, for handlers that are set from now on.
+    /// With [`SyscallFilterMode::Seccomp`] all others run at native speed, and the process can be detached from no
+    /// more once there was a handler.
+    pub fn set_syscall_filter(&self, mode: SyscallFilterMode) {
+        self.shared.filters_syscalls.store(mode == SyscallFilterMode::Seccomp, Ordering::Release);
     }
 
     /// Whether the process is to end when the debugger does. Does not wait.

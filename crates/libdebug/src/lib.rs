@@ -20,12 +20,15 @@
 //! the process stopped waits for its next stop.
 #![forbid(unsafe_code)]
 
+mod acceleration;
 mod advance;
+mod antidebug;
 mod attend;
 mod attend_calls;
 mod breakpoint;
 mod builder;
 mod call;
+mod call_function;
 mod calling_convention;
 mod children;
 mod debugger;
@@ -62,6 +65,7 @@ mod tracer;
 mod tree;
 mod wait;
 
+pub use acceleration::SyscallFilterMode;
 pub use breakpoint::{Access, Breakpoint, BreakpointId, BreakpointKind, BreakpointSpec};
 pub use builder::{Builder, Launch, StartAt};
 pub use debugger::Debugger;

@@ -66,6 +66,12 @@ pub(crate) enum Command {
     BlockSignals(BTreeSet<Signal>, Responder<Result<()>>),
     ObserveSyscalls(Option<SyscallObserver>, Responder<Result<()>>),
     SignalInfo(Tid, Responder<Result<Option<SignalInfo>>>),
+    CallFunction {
+        tid: Tid,
+        function: u64,
+        arguments: Vec<u64>,
+        answer: Responder<Result<u64>>,
+    },
     InvokeSyscall {
         tid: Tid,
         number: u64,
@@ -200,6 +206,9 @@ impl Tracer {
                 answer.send(self.change(|process| process.syscalls.observer = observer));
             }
             Command::SignalInfo(tid, answer) => answer.send(self.paused(|process| process.signal_info(tid))),
+            Command::CallFunction { tid, function, arguments, answer } => {
+                answer.send(self.call_function(tid, function, &arguments));
+            }
             Command::InvokeSyscall { tid, number, arguments, answer } => {
                 answer.send(self.invoke(tid, number, arguments));
             }
@@ -322,7 +331,14 @@ impl Tracer {
 
     fn handle_syscall(&self, spec: SyscallSpec) -> Result<Arc<SyscallCell>> {
         let cell = Arc::new(SyscallCell::new(self.next_handler(), spec));
-        self.change(|process| process.syscalls.add(Arc::clone(&cell)))?;
+        let filter = cell.number.filter(|_| self.shared.filters_syscalls.load(Ordering::Acquire));
+        self.paused(|process| {
+            if let Some(number) = filter {
+                process.accelerate(number)?;
+            }
+            process.syscalls.add(Arc::clone(&cell));
+            Ok(())
+        })?;
         Ok(cell)
     }
 
