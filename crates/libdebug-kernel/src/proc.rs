@@ -210,8 +210,7 @@ pub fn activity(tid: Tid) -> String {
 /// proc_pid_syscall(5).
 ///
 /// ```
-/// let own = libdebug_kernel::Tid(std::process::id().cast_signed());
-/// assert_eq!(libdebug_kernel::proc::system_call(own), None); // it is running
+/// assert_eq!(libdebug_kernel::proc::system_call(libdebug_kernel::Tid(0)), None); // there is no such thread
 /// ```
 pub fn system_call(tid: Tid) -> Option<u64> {
     let call = fs::read_to_string(format!("/proc/{tid}/syscall")).ok()?;

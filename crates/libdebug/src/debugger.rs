@@ -62,7 +62,7 @@ impl Debugger {
     /// # Errors
     /// As [`Debugger::new`].
     pub fn with_host(host: Arc<dyn Host>) -> Result<Self> {
-        let shared = Arc::new(Shared::new(Arc::clone(&host))?);
+        let shared = Arc::new(Shared::new(Arc::clone(&host)));
         let of_thread = Arc::clone(&shared);
         host.spawn(Box::new(move || tree::run(&of_thread)))
             .map_err(|error| Error::File { path: "a thread".into(), error })?;
@@ -114,6 +114,7 @@ impl Debugger {
     fn begin(&self, command: impl FnOnce(Responder<Result<Arc<Session>>>) -> Command) -> Result<()> {
         self.shared.forget_failures();
         self.shared.forget_children();
+        self.shared.expect_stops(true);
         self.shared.interrupt.store(false, Ordering::Release);
         self.shared.stopped.clear();
         let (responder, answer) = reply();

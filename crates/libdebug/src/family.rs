@@ -72,7 +72,6 @@ impl Debugger {
         let check = || self.check_host();
         let check: Option<&dyn Fn() -> Result<()>> =
             if self.shared().host.has_check() { Some(&check) } else { None };
-        let born = self.shared().births.watch()?;
         loop {
             // Before the look for children: whoever is born afterwards makes the process run, or this look late.
             let stopped = self.shared().stopped.is_set();
@@ -83,7 +82,7 @@ impl Debugger {
             if stopped {
                 return self.raise_failure().map(|()| None);
             }
-            self.await_latches(deadline, check, &[born, &self.shared().stopped])?;
+            self.await_latches(deadline, check, &[&self.shared().births.unseen, &self.shared().stopped])?;
         }
     }
 

@@ -230,11 +230,10 @@ impl<T> Slot<T> {
         }
     }
 
-    /// The latch that the answer sets; `None` when it is here already, or no descriptor is to be had.
+    /// The latch that the answer sets; `None` when it is here already.
     fn watch(&self) -> Option<&Latch> {
-        let latch = Latch::new().ok()?;
         let answer = lock(&self.answer);
-        if matches!(*answer, Answer::Awaited) { Some(self.latch.get_or_init(|| latch)) } else { None }
+        if matches!(*answer, Answer::Awaited) { Some(self.latch.get_or_init(Latch::new)) } else { None }
     }
 }
 
@@ -259,8 +258,8 @@ impl<T> Reply<T> {
 
     fn sleep(&self, check: Option<&dyn Fn() -> Result<()>>) -> Result<()> {
         if let Some(latch) = self.slot.watch() {
-            let arrived = latch.watch();
-            while !latch.is_set() {
+            // Without a descriptor the answer is waited for all the same, and nothing can end that.
+            while let (false, Ok(arrived)) = (latch.is_set(), latch.watch()) {
                 wait_ready(&[(arrived.as_fd(), Interest::Read)], None, check)?;
             }
         }

@@ -233,6 +233,8 @@ impl Process {
                 let _ = self.part_with(child);
             }
             self.session.set_phase(Phase::Dead);
+            self.session.close_memory();
+            self.shared.expect_stops(false);
             // The terminal that it had been lent comes back.
             lock(&self.shared.foreground).take();
             self.happenings.push_back(Happening::Ended);

@@ -79,7 +79,8 @@ impl Debugger {
         let io = self.io();
         while !latches.iter().any(|latch| latch.is_set()) {
             let sources = io.as_ref().map_or_else(Vec::new, |io| io.sources());
-            let watched: Vec<_> = latches.iter().map(|latch| latch.watch()).collect();
+            let watched: Vec<_> =
+                latches.iter().map(|latch| latch.watch()).collect::<std::result::Result<_, _>>()?;
             let mut awaited: Vec<_> = watched.iter().map(|latch| (latch.as_fd(), Interest::Read)).collect();
             awaited.extend(sources.iter().map(|source| (source.as_fd(), Interest::Read)));
             match wait_ready(&awaited, until, check)? {
@@ -143,7 +144,7 @@ impl Debugger {
         let io = self.io().ok_or(Error::NoProcess)?;
         let check = || self.shared().host.check();
         // A callback runs in a stop that only it knows of.
-        let standstill = if tracer_is_current(self.shared()) { Some(Latch::new()?) } else { None };
+        let standstill = if tracer_is_current(self.shared()) { Some(Latch::new()) } else { None };
         standstill.iter().for_each(Latch::set);
         let wait = Wait {
             deadline: timeout.map(|timeout| Instant::now() + timeout),

@@ -259,7 +259,8 @@ fn a_deep_tree_of_a_thousand_processes_is_seen_whole_or_left_alone() {
             debugger.breakpoint_with("descendants", Action::Count).unwrap();
             let (threads, files) = (own_threads(), own_files());
             let mut ends = drive(&debugger);
-            let wanted = (1..=if follow { 1000 } else { 0 }).map(|number| libdebug::Death::Exited(number % 200));
+            let wanted =
+                (1..=if follow { 1000 } else { 0 }).map(|number| libdebug::Death::Exited(number % 200));
             let mut wanted: Vec<_> = wanted.map(Some).collect();
             ends.sort_by_key(|end| format!("{end:?}"));
             wanted.sort_by_key(|end| format!("{end:?}"));

@@ -231,7 +231,7 @@ fn an_abandoned_debugger_waits_for_no_callback() {
         // In its exit event, if it was killed: the kernel waits for the tracer thread there.
         assert_eq!(common::state(pid), Some('t'));
         drop(go_on);
-        let never = libdebug_kernel::Latch::new().unwrap();
+        let never = libdebug_kernel::Latch::new();
         let wait = libdebug::Wait {
             deadline: Some(Instant::now() + PATIENCE),
             stopped: &never,
