@@ -63,6 +63,8 @@ impl Debugger {
     /// As [`Debugger::new`].
     pub fn with_host(host: Arc<dyn Host>) -> Result<Self> {
         let shared = Arc::new(Shared::new(Arc::clone(&host)));
+        // Its descriptor is there from now on.
+        drop(shared.stopped.watch()?);
         let of_thread = Arc::clone(&shared);
         host.spawn(Box::new(move || tree::run(&of_thread)))
             .map_err(|error| Error::File { path: "a thread".into(), error })?;

@@ -75,8 +75,8 @@ pub(crate) struct Shared {
     pub(crate) filters_syscalls: AtomicBool,
     /// Programs that look for a debugger are not to find one.
     pub(crate) escape_antidebug: AtomicBool,
-    /// The streams are another debugger's, which closes them.
-    borrows_io: bool,
+    /// The process was created by another one under debug, whose debugger closes the streams of both.
+    is_child: bool,
     /// Nobody carries out commands any more.
     pub(crate) ended: AtomicBool,
 }
@@ -140,7 +140,7 @@ impl Shared {
         child
     }
 
-    fn linked(host: Arc<dyn Host>, link: Arc<Link>, borrows_io: bool) -> Self {
+    fn linked(host: Arc<dyn Host>, link: Arc<Link>, is_child: bool) -> Self {
         let stopped = Latch::new();
         stopped.set();
         Self {
@@ -150,7 +150,7 @@ impl Shared {
             follow_children: AtomicBool::new(false),
             children: Mutex::new(Vec::new()),
             births: Births::default(),
-            borrows_io,
+            is_child,
             ended: AtomicBool::new(false),
             stopped,
             interrupt: AtomicBool::new(false),
@@ -181,16 +181,18 @@ impl Shared {
 
     /// Other handles to the streams of a process that is gone must not keep its descriptors open.
     pub(crate) fn close_io(&self) {
-        if let Some(io) = lock(&self.io).as_ref().filter(|_| !self.borrows_io) {
+        if let Some(io) = lock(&self.io).as_ref().filter(|_| !self.is_child) {
             io.close();
         }
     }
 
-    /// Whether a process is there whose stops are worth waiting for. Without one no descriptors are kept for that: a
-    /// large tree leaves many debuggers of processes that have ended.
+    /// Whether a process is there whose stops are worth waiting for. For a child's that has ended no descriptors are
+    /// kept: a large tree leaves many of them.
     pub(crate) fn expect_stops(&self, on: bool) {
-        self.stopped.set_spare(!on);
-        self.births.unseen.set_spare(!on);
+        if self.is_child {
+            self.stopped.set_spare(!on);
+            self.births.unseen.set_spare(!on);
+        }
     }
 
     /// Nobody carries out commands any more: nobody is to wait for that.
