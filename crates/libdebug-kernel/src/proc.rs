@@ -75,6 +75,11 @@ pub fn parse_map(line: &[u8]) -> Option<Map> {
     })
 }
 
+/// What descriptor `number` of a thread is open on: a path, or a name such as `pipe:[1234]`; `None` when it is not open.
+pub fn descriptor(tid: Tid, number: i32) -> Option<PathBuf> {
+    fs::read_link(format!("/proc/{tid}/fd/{number}")).ok()
+}
+
 /// The tids of the threads of `pid`, as they are at this moment.
 ///
 /// # Errors

@@ -7,8 +7,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use libdebug::{
-    Access, BreakpointKind, BreakpointSpec, Debugger, Error, FileScope, Launch, Map, Note, Pid, StartAt,
-    Stdio,
+    Access, BreakpointKind, BreakpointSpec, Death, Debugger, Error, FileScope, Launch, Map, Note, Pid,
+    Signal, StartAt, Stdio,
 };
 use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
@@ -21,6 +21,9 @@ use crate::error::{Doing, raise};
 use crate::host::PythonHost;
 use crate::release::Released;
 use crate::switch_interval;
+
+/// What a user who kills a process makes of it.
+const KILLED: Death = Death::Killed(Signal::KILL);
 
 /// The maps of one stop, with what was made of them for users.
 type MapsOfStop = Option<(Arc<[Map]>, Py<PyAny>)>;
@@ -165,6 +168,13 @@ impl DebuggerCore {
         self.engine.is_debugging()
     }
 
+    /// Whether the process has ended, but not by SIGKILL. Does not wait.
+    #[getter]
+    fn ended(&self) -> bool {
+        let ended = |thread: libdebug::Thread| thread.death().is_some_and(|death| death != KILLED);
+        self.engine.is_dead() && self.engine.main_thread().is_ok_and(ended)
+    }
+
     /// Whether the calling thread is in a callback.
     #[getter]
     fn in_callback(&self) -> bool {
@@ -220,7 +230,7 @@ impl DebuggerCore {
         length: u8,
         callback: Option<Py<PyAny>>,
     ) -> PyResult<Py<Breakpoint>> {
-        let action = action_for(callback.as_ref().map(|callback| callback.bind(py)), &self.table)?;
+        let action = action_for(py, callback.as_ref(), &self.table)?;
         let called = matches!(action, libdebug::Action::Call(_));
         let spec = BreakpointSpec { address, symbol, kind: kind_of(condition, length)?, action };
         let handle = self.blocking(py, Doing::Other, |engine| engine.set_breakpoint(spec))?;
@@ -280,6 +290,10 @@ impl Drop for DebuggerCore {
 impl DebuggerCore {
     pub(crate) fn engine(&self) -> &Debugger {
         &self.engine
+    }
+
+    pub(crate) fn table(&self) -> &Arc<Table> {
+        &self.table
     }
 
     fn with_maps<T>(&self, act: impl FnOnce(&mut MapsOfStop) -> T) -> T {

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from libdebug._native import DebuggerCore
 from libdebug.commlink.pipe_manager import PipeManager
-from libdebug.debugger.events import Events
+from libdebug.debugger.handling import Handling
 from libdebug.debugger.internal_debugger_holder import hold
 from libdebug.debugger.main_thread import MainThread
 from libdebug.debugger.program import Program
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 _SHORT_LIMIT = 0.01
 
 
-class Debugger(MainThread, Events):
+class Debugger(MainThread, Handling):
     """A debugger: one program or process at a time. The function `libdebug.debugger` makes them.
 
     What concerns a thread (registers, signals, steps) is the main thread's here; `threads` has them all. An
@@ -131,10 +131,12 @@ class Debugger(MainThread, Events):
         """
         self._core.kill()
         self._drop_limit()
+        self._look_back()
 
     def terminate(self) -> None:
         """End the process, unless `kill_on_exit` is off, and the debugger, which is of no use after it."""
         self._drop_limit()
+        self._look_back()
         self._core.terminate()
 
     def cont(self) -> None:
@@ -164,10 +166,11 @@ class Debugger(MainThread, Events):
                 exception is the cause.
         """
         self._core.wait(timeout)
+        self._look_back()
 
     @alias_of(wait)
     def w(self, *, timeout: float | None = None) -> None:
-        self._core.wait(timeout)
+        self.wait(timeout=timeout)
 
     def interrupt(self) -> None:
         """Stop the process; nothing happens if it is stopped. In a callback: it stays stopped after that.
