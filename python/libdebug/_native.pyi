@@ -270,6 +270,7 @@ class DebuggerCore:
         stdio: str = "pipes",
         at_entry_point: bool = True,
         kill_on_exit: bool = True,
+        follow_children: bool = True,
     ) -> None:
         """Start a program, which then stands at its entry point, or at its first instruction."""
 
@@ -283,7 +284,10 @@ class DebuggerCore:
         """Kill the process and wait for its end."""
 
     def terminate(self) -> None:
-        """End the process, unless it is to live on, and the debugger with its thread."""
+        """End the process, unless it is to live on, and the debugger, and those of all descendants.
+
+        The thread ends with the last debugger of the tree.
+        """
 
     def abandon(self) -> None:
         """Kill the process, unless it is to live on, and leave the debugger's thread to itself.
@@ -291,6 +295,25 @@ class DebuggerCore:
         For an interpreter that ends while a callback does not.
         """
 
+    @property
+    def child_count(self) -> int:
+        """How many children have debuggers of their own. Does not wait."""
+
+    def child(self, place: int, make_thread: Callable[[ThreadCore], ThreadContext]) -> DebuggerCore | None:
+        """Return the debugger of a child by its place, to be held by one object; None if there are fewer."""
+
+    def wait_child(self, timeout: float | None = None) -> int | None:
+        """Wait for the next child that this has not told of yet, and return its place.
+
+        None when the process stops or ends first.
+        """
+
+    @property
+    def follow_children(self) -> bool:
+        """Whether processes that the process creates get debuggers of their own."""
+
+    @follow_children.setter
+    def follow_children(self, on: bool) -> None: ...
     def cont(self) -> None:
         """Let all threads go on, and return at once."""
 
@@ -346,6 +369,10 @@ class DebuggerCore:
     def fast_memory(self, on: bool) -> None: ...
     def set_auto_interrupt(self, on: bool) -> None:
         """Choose whether a request made while the process runs interrupts it."""
+
+    @property
+    def kill_on_exit(self) -> bool:
+        """Whether the process ends with the debugger."""
 
     def set_kill_on_exit(self, on: bool) -> None:
         """Choose whether the process ends with the debugger."""

@@ -37,7 +37,8 @@ def debugger(
         fast_memory: whether memory is accessed through /proc/PID/mem, instead of word by word.
         kill_on_exit: whether the process is killed when this interpreter ends.
         escape_antidebug: only False: system calls are not intercepted yet.
-        follow_children: taken as it comes: forked children run free, unharmed by breakpoints, in either case.
+        follow_children: whether each process that the program creates is stopped and gets a debugger of its
+            own, in `children`; else it runs free, unharmed by breakpoints.
 
     Raises:
         RuntimeError: `escape_antidebug` is on.
@@ -54,12 +55,12 @@ def debugger(
     """
     if escape_antidebug:
         raise RuntimeError("escape_antidebug needs system calls to be intercepted, which is not there yet")
-    _ = follow_children
     settings: dict[str, Any] = {
         "aslr": aslr,
         "at_entry_point": continue_to_binary_entrypoint,
         "auto_interrupt": auto_interrupt_on_command,
         "fast_memory": fast_memory,
         "kill_on_exit": kill_on_exit,
+        "follow_children": follow_children,
     }
     return Debugger(argv, path, env, **settings)

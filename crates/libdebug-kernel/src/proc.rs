@@ -134,15 +134,6 @@ pub fn status(tid: Tid) -> Result<Status> {
     })
 }
 
-/// What descriptor `number` of `tid` leads to, as /proc tells it: a path, or `pipe:[1234]` and the like.
-///
-/// # Errors
-/// [`KernelError::Gone`] when the thread is dead or has no such descriptor.
-pub fn descriptor(tid: Tid, number: u64) -> Result<PathBuf> {
-    let link = fs::read_link(format!("/proc/{tid}/fd/{number}"));
-    link.map_err(|error| KernelError::new("readlink", tid, Errno(error.raw_os_error().unwrap_or(0))))
-}
-
 /// Kernels before 5.9 tell the mode only (seccomp(2)): 1 strict, 2 filters.
 fn filters(mode: i32, count: i32) -> u32 {
     match mode {
@@ -205,11 +196,22 @@ pub fn activity(tid: Tid) -> String {
         'Z' => "a zombie",
         _ => "ending",
     };
-    let call = fs::read_to_string(format!("/proc/{tid}/syscall")).unwrap_or_default();
-    match call.split(' ').next().and_then(|number| number.trim().parse::<i32>().ok()) {
-        Some(number) if number >= 0 => format!("{state} in system call {number}"),
-        _ => state.to_owned(),
+    match system_call(tid) {
+        Some(number) => format!("{state} in system call {number}"),
+        None => state.to_owned(),
     }
+}
+
+/// The number of the system call that a thread is blocked in; `None` when it is running, or in none, or dead. Source:
+/// proc_pid_syscall(5).
+///
+/// ```
+/// let own = libdebug_kernel::Tid(std::process::id().cast_signed());
+/// assert_eq!(libdebug_kernel::proc::system_call(own), None); // it is running
+/// ```
+pub fn system_call(tid: Tid) -> Option<u64> {
+    let call = fs::read_to_string(format!("/proc/{tid}/syscall")).ok()?;
+    call.split_ascii_whitespace().next()?.parse().ok()
 }
 
 /// The host's own environment: what a program inherits.

@@ -199,12 +199,11 @@ impl Table {
     }
 
     fn add_thread(&self, py: Python<'_>, thread: &Thread) -> PyResult<()> {
-        let core = Py::new(py, ThreadCore::new(py, thread.clone())?)?;
         let make = self.with(|objects| objects.make_thread.as_ref().map(|make| make.clone_ref(py)));
-        let object = match make {
-            Some(make) => make.call1(py, (core.clone_ref(py),))?,
-            None => py.None(),
-        };
+        // Without it the debugger has ended, and shows no threads any more.
+        let Some(make) = make else { return Ok(()) };
+        let core = Py::new(py, ThreadCore::new(py, thread.clone())?)?;
+        let object = make.call1(py, (core.clone_ref(py),))?;
         let list = self.threads(py, &[])?;
         let known = Known { core, object: object.clone_ref(py) };
         self.with(|objects| {

@@ -45,17 +45,48 @@ impl DebuggerCore {
     fn new(py: Python<'_>, make_thread: Py<PyAny>) -> PyResult<Self> {
         let host = Arc::new(PythonHost::default());
         let engine = Debugger::with_host(Arc::clone(&host) as Arc<dyn libdebug::Host>);
-        Ok(Self {
-            engine: Released::new(engine.map_err(|error| raise(py, Doing::Other, error))?),
-            host,
-            table: Arc::new(Table::new(make_thread)),
-            maps: Mutex::new(None),
-            hurried: AtomicBool::new(false),
-        })
+        Ok(Self::around(engine.map_err(|error| raise(py, Doing::Other, error))?, host, make_thread))
+    }
+
+    /// How many children have debuggers of their own. Does not wait.
+    #[getter]
+    fn child_count(&self) -> usize {
+        self.engine.child_count()
+    }
+
+    /// Return the debugger of a child by its place, to be held by one object; None if there are fewer.
+    fn child(&self, place: usize, make_thread: Py<PyAny>) -> Option<Self> {
+        let child = self.engine.child(place)?;
+        Some(Self::around(child, Arc::clone(&self.host), make_thread))
+    }
+
+    /// Wait for the next child that this has not told of yet, at most `timeout` seconds, and return its place;
+    /// None when the process stops or ends first.
+    #[pyo3(signature = (timeout=None))]
+    fn wait_child(&self, py: Python<'_>, timeout: Option<f64>) -> PyResult<Option<usize>> {
+        let timeout = timeout.map(duration).transpose()?.flatten();
+        let birth = self.blocking(py, Doing::Wait, |engine| engine.wait_birth(timeout))?;
+        Ok(birth.map(|(place, child)| {
+            // One of many handles, as long as the engine is not told to forget the child.
+            py.detach(|| drop(child));
+            place
+        }))
+    }
+
+    /// Whether processes that the process creates get debuggers of their own.
+    #[getter]
+    fn follow_children(&self) -> bool {
+        self.engine.follows_children()
+    }
+
+    #[setter]
+    fn set_follow_children(&self, on: bool) {
+        self.engine.set_follows_children(on);
     }
 
     /// Start a program, which then stands at its entry point, or at its first instruction.
-    #[pyo3(signature = (path, argv, env=None, *, aslr=true, stdio="pipes", at_entry_point=true, kill_on_exit=true))]
+    #[pyo3(signature = (path, argv, env=None, *, aslr=true, stdio="pipes", at_entry_point=true,
+        kill_on_exit=true, follow_children=true))]
     #[expect(clippy::too_many_arguments, reason = "keywords of the Python side, one per property")]
     fn run(
         &self,
@@ -67,9 +98,11 @@ impl DebuggerCore {
         stdio: &str,
         at_entry_point: bool,
         kill_on_exit: bool,
+        follow_children: bool,
     ) -> PyResult<()> {
         let mut launch = Launch::new(path);
         (launch.argv, launch.env, launch.aslr, launch.kill_on_exit) = (argv, env, aslr, kill_on_exit);
+        launch.follow_children = follow_children;
         launch.stdio = stdio_named(stdio)?;
         launch.start_at = if at_entry_point { StartAt::EntryPoint } else { StartAt::FirstInstruction };
         self.begin(py, |engine| engine.run(&launch))
@@ -93,14 +126,16 @@ impl DebuggerCore {
         self.blocking(py, Doing::Kill, Debugger::kill)
     }
 
-    /// End the process, unless it is to live on, and the debugger with its thread.
+    /// End the process, unless it is to live on, and the debugger, and those of all descendants. The thread ends
+    /// with the last debugger of the tree.
     fn terminate(&self, py: Python<'_>) -> PyResult<()> {
         let ended = py.detach(|| self.engine.terminate());
         ended.map_err(|error| raise(py, Doing::Kill, error))?;
         self.calm_down(py)?;
         // So that the objects, which refer to each other, go with their last user and not with the collector.
         self.table.clear();
-        if self.engine.in_callback() { Ok(()) } else { self.host.join(py) }
+        let alone = self.engine.has_no_tracer() && !self.engine.in_callback();
+        if alone { self.host.join(py) } else { Ok(()) }
     }
 
     /// Kill the process, unless it is to live on, and leave the debugger's thread to itself.
@@ -209,6 +244,12 @@ impl DebuggerCore {
         self.engine.set_auto_interrupt(on);
     }
 
+    /// Whether the process ends with the debugger.
+    #[getter]
+    fn kill_on_exit(&self) -> bool {
+        self.engine.kill_on_exit()
+    }
+
     /// Choose whether the process ends with the debugger.
     fn set_kill_on_exit(&self, py: Python<'_>, on: bool) -> PyResult<()> {
         self.blocking(py, Doing::Other, |engine| engine.set_kill_on_exit(on))
@@ -288,6 +329,11 @@ impl Drop for DebuggerCore {
 }
 
 impl DebuggerCore {
+    fn around(engine: Debugger, host: Arc<PythonHost>, make_thread: Py<PyAny>) -> Self {
+        let (table, maps) = (Arc::new(Table::new(make_thread)), Mutex::new(None));
+        Self { engine: Released::new(engine), host, table, maps, hurried: AtomicBool::new(false) }
+    }
+
     pub(crate) fn engine(&self) -> &Debugger {
         &self.engine
     }

@@ -6,6 +6,8 @@ use libdebug::{BoxError, Host};
 use pyo3::prelude::*;
 use pyo3::types::PyDict;
 
+use crate::callback::say;
+
 /// A Python process.
 #[derive(Default)]
 pub(crate) struct PythonHost {
@@ -40,6 +42,14 @@ impl Host for PythonHost {
     /// any other this does nothing.
     fn check(&self) -> Result<(), BoxError> {
         Ok(Python::attach(|py| py.check_signals())?)
+    }
+
+    fn remark(&self, remark: &str) {
+        Python::attach(|py| {
+            if let Err(failure) = say(py, "warning", remark) {
+                failure.write_unraisable(py, None);
+            }
+        });
     }
 
     fn has_check(&self) -> bool {

@@ -70,7 +70,8 @@ impl Process {
     }
 
     fn hide_tracer(&self, tid: Tid, descriptor: u64, buffer: u64, length: usize) {
-        if !proc::descriptor(tid, descriptor).is_ok_and(|path| names_tracer(&path)) {
+        let file = i32::try_from(descriptor).ok().and_then(|number| proc::descriptor(tid, number));
+        if !file.is_some_and(|path| names_tracer(&path)) {
             return;
         }
         let memory = self.session.memory();

@@ -119,7 +119,7 @@ impl Process {
     }
 
     /// A process that is not ours to keep, unless users want it.
-    fn part_with(&mut self, child: Tid) -> Result<()> {
+    pub(crate) fn part_with(&mut self, child: Tid) -> Result<()> {
         if !self.follows() {
             self.release_child(child);
             return Ok(());

@@ -4,16 +4,17 @@ use std::fmt;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
-use libdebug_kernel::{Pid, Signal, Tid, fork_generation, proc, signal_process};
+use libdebug_kernel::{Pid, Tid, proc};
 
 use crate::acceleration::SyscallFilterMode;
 use crate::breakpoint::{Breakpoint, BreakpointCell, BreakpointSpec};
 use crate::builder::{Builder, Launch};
+use crate::end::{Whom, order_end};
 use crate::error::{Error, Result};
 use crate::handler::Action;
 use crate::host::{Host, RustHost};
 use crate::io::ProcessIo;
-use crate::mailbox::{Posted, Reply, Responder, lock, reply};
+use crate::mailbox::{Responder, lock, reply};
 use crate::session::{Phase, Session, Shared, read};
 use crate::symbols::FileScope;
 use crate::thread::Thread;
@@ -35,24 +36,10 @@ struct Owner(Arc<Shared>);
 
 impl Drop for Owner {
     fn drop(&mut self) {
-        let ended = order_end(&self.0);
-        if let Some((_, ended)) = ended.filter(|_| !self.0.abandoned.load(Ordering::Acquire)) {
+        if let Some((_, ended)) = order_end(&self.0, Whom::One) {
             ended.wait();
         }
     }
-}
-
-/// Tells the tracer thread to end itself and the process. Answers what to wait for, if anything: after a fork the
-/// thread exists in the parent only, and it cannot wait for itself.
-fn order_end(shared: &Arc<Shared>) -> Option<(Posted, Reply<()>)> {
-    if shared.generation != fork_generation() {
-        return None;
-    }
-    shared.interrupt.store(true, Ordering::Release);
-    shared.link.mailbox.ring();
-    let (responder, ended) = reply();
-    let posted = shared.link.mailbox.post((Arc::clone(shared), Command::Terminate(responder))).ok()?;
-    if tree::current(shared).is_some() { None } else { Some((posted, ended)) }
 }
 
 impl fmt::Debug for Debugger {
@@ -194,35 +181,6 @@ impl Debugger {
         Ok(())
     }
 
-    /// Ends the process, unless it is to live on, and the debugger. A callback that is running is waited for.
-    ///
-    /// # Errors
-    /// [`Error::Interrupted`] when the host ended the wait for a callback: the debugger is as good as before then,
-    /// and the process stops at the callback's end.
-    pub fn terminate(&self) -> Result<()> {
-        if let Some((posted, ended)) = order_end(&self.shared) {
-            match self.await_answer(posted, ended) {
-                // The tracer thread is gone: all is done.
-                Ok(()) | Err(Error::Terminated) => {}
-                Err(error) => return Err(error),
-            }
-        }
-        lock(&self.shared.foreground).take();
-        Ok(())
-    }
-
-    /// For a host that ends while a callback does not: kills the process, unless it is to live on, and waits for
-    /// nothing. The tracer thread ends with its callback or with the host; the debugger is of no use any more.
-    pub fn abandon(&self) {
-        self.shared.abandoned.store(true, Ordering::Release);
-        if order_end(&self.shared).is_some() && self.shared.kill_on_exit.load(Ordering::Acquire) {
-            let live = self.shared.session().filter(|session| session.phase() != Phase::Dead);
-            // One that is gone needs no signal.
-            let _ = live.map(|session| signal_process(session.pid, Signal::KILL));
-        }
-        lock(&self.shared.foreground).take();
-    }
-
     /// Lets all threads go on, and returns at once.
     ///
     /// # Errors
@@ -328,23 +286,6 @@ impl Debugger {
     /// A handle that keeps the debugger alive, of one that a tracer thread has made.
     pub(crate) fn owning(shared: &Arc<Shared>) -> Self {
         Self { shared: Arc::clone(shared), _owner: Some(Arc::new(Owner(Arc::clone(shared)))) }
-    }
-
-    /// The debuggers of the processes that the process has created while [`Debugger::follows_children`], in the
-    /// order of their creation. Each is stopped until it is told to go on, and has no breakpoint or handler of its
-    /// creator's. Does not wait.
-    pub fn children(&self) -> Vec<Self> {
-        lock(&self.shared.children).clone()
-    }
-
-    /// Whether processes that the process creates get debuggers of their own. Does not wait.
-    pub fn follows_children(&self) -> bool {
-        self.shared.follow_children.load(Ordering::Acquire)
-    }
-
-    /// Chooses whether processes that the process creates from now on get debuggers of their own, or run free.
-    pub fn set_follows_children(&self, on: bool) {
-        self.shared.follow_children.store(on, Ordering::Release);
     }
 
     /// The threads, in the order in which they were created; those that have ended stay. Does not wait.
@@ -461,7 +402,12 @@ impl Debugger {
         self.shared.filters_syscalls.store(mode == SyscallFilterMode::Seccomp, Ordering::Release);
     }
 
-    /// Whether the process is to end when the debugger does.
+    /// Whether the process is to end when the debugger does. Does not wait.
+    pub fn kill_on_exit(&self) -> bool {
+        self.shared.kill_on_exit.load(Ordering::Acquire)
+    }
+
+    /// Chooses whether the process is to end when the debugger does.
     ///
     /// # Errors
     /// [`Error::Terminated`].

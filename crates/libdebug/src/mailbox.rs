@@ -162,6 +162,11 @@ impl<C> Mailbox<C> {
         }
     }
 
+    /// Whether the tracer has ended.
+    pub(crate) fn is_closed(&self) -> bool {
+        lock(&self.inner).tracer == Tracer::Gone
+    }
+
     /// The tracer ends: what is queued is dropped, and nothing more is taken.
     pub(crate) fn close(&self) {
         let mut inner = lock(&self.inner);

@@ -229,7 +229,8 @@ impl Process {
         if self.threads.is_empty() {
             self.roll.end(self.shared.id);
             for child in self.roll.orphans() {
-                self.release_child(child);
+                // What it shares with nobody it has a right to: a debugger, where users want one.
+                let _ = self.part_with(child);
             }
             self.session.set_phase(Phase::Dead);
             // The terminal that it had been lent comes back.

@@ -102,9 +102,10 @@ impl Births {
         self.unseen.get().ok_or(KernelError::Gone { call: "eventfd", tid: Tid(0) })
     }
 
-    /// The oldest of `children` that was not taken yet.
-    pub(crate) fn take(&self, children: &[Debugger]) -> Option<Debugger> {
-        let next = children.get(self.taken.load(Ordering::Acquire)).cloned();
+    /// The oldest of `children` that was not taken yet, and its place.
+    pub(crate) fn take(&self, children: &[Debugger]) -> Option<(usize, Debugger)> {
+        let place = self.taken.load(Ordering::Acquire);
+        let next = children.get(place).map(|child| (place, child.clone()));
         if next.is_some() {
             self.taken.fetch_add(1, Ordering::AcqRel);
         } else if let Some(latch) = self.unseen.get() {

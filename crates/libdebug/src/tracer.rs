@@ -9,6 +9,7 @@ use std::sync::atomic::Ordering;
 use libdebug_kernel::{Bell, Event, Pid, Signal, SignalInfo, Tid};
 
 use crate::breakpoint::{BreakpointCell, BreakpointId, BreakpointSpec};
+use crate::end::Whom;
 use crate::error::{Error, Result};
 use crate::handler::HandlerId;
 use crate::launch::LaunchSpec;
@@ -77,8 +78,11 @@ pub(crate) enum Command {
         arguments: [u64; 6],
         answer: Responder<Result<i64>>,
     },
-    /// Ends the thread, and the process with it unless that is to live on.
-    Terminate(Responder<()>),
+    /// Ends the debugger, and the process with it unless that is to live on; with the last one the thread.
+    Terminate {
+        whom: Whom,
+        answer: Responder<()>,
+    },
 }
 
 /// The tracer thread's own side of one debugger.
@@ -209,7 +213,7 @@ impl Tracer {
                 answer.send(self.invoke(tid, number, arguments));
             }
             // Only the loop ends the thread.
-            Command::Terminate(answer) => drop(answer),
+            Command::Terminate { answer, .. } => drop(answer),
         }
     }
 

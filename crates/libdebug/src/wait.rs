@@ -16,6 +16,9 @@ use crate::session::{Phase, Session, Shared, read};
 use crate::tracer::Command;
 use crate::tree;
 
+/// A wait without a limit that lasts as long as this is looked at, once: it may be for a child that nobody lets go on.
+const LONG: Duration = Duration::from_secs(1);
+
 impl Debugger {
     /// Blocks until the process has stopped or ended; at once when it has.
     ///
@@ -54,11 +57,18 @@ impl Debugger {
         if self.shared().link.rally.await_turn(|| self.shared().stopped.is_set()) {
             return Ok(());
         }
-        self.await_latches(deadline, check, &[&self.shared().stopped])
+        let stopped = [&self.shared().stopped];
+        if deadline.is_none() && self.may_wait_for_children() {
+            match self.await_latches(Some((Instant::now() + LONG, LONG)), check, &stopped) {
+                Err(error @ Error::Timeout { .. }) => self.remark_on(&error),
+                ended => return ended,
+            }
+        }
+        self.await_latches(deadline, check, &stopped)
     }
 
     /// Blocks until one of `latches` is set, and reads the process's output meanwhile.
-    fn await_latches(
+    pub(crate) fn await_latches(
         &self,
         deadline: Option<(Instant, Duration)>,
         check: Option<&dyn Fn() -> Result<()>>,
@@ -83,53 +93,13 @@ impl Debugger {
         Ok(())
     }
 
-    /// The next child that nobody was told of by this method yet, as soon as there is one; `None` when the process
-    /// stops or ends without another one.
-    ///
-    /// ```
-    /// # fn main() -> libdebug::Result<()> {
-    /// use libdebug::Debugger;
-    /// let script = "(exit 3); exit 4";
-    /// let debugger = Debugger::builder("/bin/sh").arg("-c").arg(script).follow_children(true).run()?;
-    /// debugger.cont()?;
-    /// let child = debugger.wait_child(None)?.expect("a subshell");
-    /// child.cont()?;
-    /// assert_eq!((child.exit_code()?, debugger.exit_code()?), (Some(3), Some(4)));
-    /// # Ok(())
-    /// # }
-    /// ```
-    ///
-    /// # Errors
-    /// As [`Debugger::wait_timeout`].
-    pub fn wait_child(&self, timeout: Option<Duration>) -> Result<Option<Self>> {
-        self.forbid_in_callback("wait_child")?;
-        self.open_session()?;
-        let deadline = timeout.map(|timeout| (Instant::now() + timeout, timeout));
-        let check = || self.check_host();
-        let check: Option<&dyn Fn() -> Result<()>> =
-            if self.shared().host.has_check() { Some(&check) } else { None };
-        let born = self.shared().births.watch()?;
-        loop {
-            let next = self.shared().births.take(&lock(&self.shared().children));
-            if next.is_some() {
-                return Ok(next);
-            }
-            if self.shared().stopped.is_set() {
-                return self.raise_failure().map(|()| None);
-            }
-            self.await_latches(deadline, check, &[born, &self.shared().stopped])?;
-        }
-    }
-
     fn timeout(&self, deadline: Option<(Instant, Duration)>) -> Error {
         let live = |session: Arc<Session>| read(&session.threads).clone();
         let cells = self.shared().session().map(live).unwrap_or_default();
         let living = cells.iter().filter(|cell| cell.death().is_none());
         let threads = living.map(|cell| (cell.tid, proc::activity(cell.tid))).collect();
-        let still =
-            |child: &Self| child.shared().session().is_some_and(|session| session.phase() == Phase::Stopped);
-        let children = self.children().iter().filter(|child| still(child)).filter_map(Self::pid).collect();
-        Error::Timeout { waited: deadline.map_or(Duration::ZERO, |(_, waited)| waited), threads, children }
+        let waited = deadline.map_or(Duration::ZERO, |(_, waited)| waited);
+        Error::Timeout { waited, threads, children: self.still_children() }
     }
 
     /// Stops the process; nothing to do when it is stopped. In a callback: the process stays stopped after it.
@@ -290,7 +260,7 @@ impl Debugger {
         answered
     }
 
-    fn check_host(&self) -> Result<()> {
+    pub(crate) fn check_host(&self) -> Result<()> {
         self.shared().host.check().map_err(Error::Interrupted)
     }
 }

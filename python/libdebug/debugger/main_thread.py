@@ -65,6 +65,8 @@ class MainThread:
     @property
     def dead(self) -> bool:
         """Whether the main thread has ended. Does not wait."""
+        if self._core.pid and not self._core.threads:
+            return True  # The debugger has ended too.
         return self._main.dead
 
     @property
