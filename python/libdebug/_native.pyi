@@ -223,6 +223,9 @@ class ThreadCore:
         Return what the kernel did: a negative errno on failure.
         """
 
+    def call(self, function: int | str, arguments: list[int]) -> int:
+        """Call a function of the program, by its address or symbol."""
+
     def step(self) -> None:
         """Execute one instruction."""
 
@@ -270,9 +273,17 @@ class DebuggerCore:
         stdio: str = "pipes",
         at_entry_point: bool = True,
         kill_on_exit: bool = True,
-        follow_children: bool = True,
     ) -> None:
         """Start a program, which then stands at its entry point, or at its first instruction."""
+
+    def set_escape_antidebug(self, on: bool) -> None:
+        """Choose whether a program that looks for a debugger finds none."""
+
+    def set_syscall_filter(self, mode: str) -> None:
+        """Choose how system calls that somebody handles are told from the others.
+
+        `auto`, `seccomp` or `ptrace`; ValueError for anything else.
+        """
 
     def attach(self, pid: int, *, kill_on_exit: bool = True) -> None:
         """Attach to a live process, which is stopped then."""

@@ -84,9 +84,20 @@ impl DebuggerCore {
         self.engine.set_follows_children(on);
     }
 
+    /// Choose whether a program that looks for a debugger finds none.
+    fn set_escape_antidebug(&self, on: bool) {
+        self.engine.set_escape_antidebug(on);
+    }
+
+    /// Choose how system calls that somebody handles are told from the others: `auto`, `seccomp` or `ptrace`.
+    fn set_syscall_filter(&self, mode: &str) -> PyResult<()> {
+        self.engine.set_syscall_filter(filter_mode_named(mode)?);
+        Ok(())
+    }
+
     /// Start a program, which then stands at its entry point, or at its first instruction.
     #[pyo3(signature = (path, argv, env=None, *, aslr=true, stdio="pipes", at_entry_point=true,
-        kill_on_exit=true, follow_children=true))]
+        kill_on_exit=true))]
     #[expect(clippy::too_many_arguments, reason = "keywords of the Python side, one per property")]
     fn run(
         &self,
@@ -98,11 +109,9 @@ impl DebuggerCore {
         stdio: &str,
         at_entry_point: bool,
         kill_on_exit: bool,
-        follow_children: bool,
     ) -> PyResult<()> {
         let mut launch = Launch::new(path);
         (launch.argv, launch.env, launch.aslr, launch.kill_on_exit) = (argv, env, aslr, kill_on_exit);
-        launch.follow_children = follow_children;
         launch.stdio = stdio_named(stdio)?;
         launch.start_at = if at_entry_point { StartAt::EntryPoint } else { StartAt::FirstInstruction };
         self.begin(py, |engine| engine.run(&launch))
@@ -420,6 +429,15 @@ pub(crate) fn resolve(
 
 fn warn(py: Python<'_>, notes: &[Note]) -> PyResult<()> {
     notes.iter().try_for_each(|note| say(py, "warning", &note.to_string()))
+}
+
+fn filter_mode_named(name: &str) -> PyResult<libdebug::SyscallFilterMode> {
+    match name {
+        "auto" => Ok(libdebug::SyscallFilterMode::Auto),
+        "seccomp" => Ok(libdebug::SyscallFilterMode::Seccomp),
+        "ptrace" => Ok(libdebug::SyscallFilterMode::Ptrace),
+        _ => Err(PyValueError::new_err("syscall_filter must be auto, seccomp or ptrace")),
+    }
 }
 
 fn stdio_named(name: &str) -> PyResult<Stdio> {

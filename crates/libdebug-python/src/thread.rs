@@ -19,6 +19,13 @@ pub(crate) struct ThreadCore {
     regs: Py<PyAny>,
 }
 
+/// What is called.
+#[derive(FromPyObject)]
+enum Function {
+    Address(u64),
+    Symbol(String),
+}
+
 #[pymethods]
 impl ThreadCore {
     /// Its thread id.
@@ -122,6 +129,15 @@ impl ThreadCore {
     fn invoke_syscall(&self, py: Python<'_>, number: u64, arguments: Vec<Word>) -> PyResult<i64> {
         let arguments: Vec<_> = arguments.into_iter().map(|word| word.0).collect();
         self.blocking(py, Doing::Other, |thread| thread.invoke_syscall(number, &arguments))
+    }
+
+    /// Call a function of the program, by its address or symbol.
+    fn call(&self, py: Python<'_>, function: Function, arguments: Vec<Word>) -> PyResult<u64> {
+        let arguments: Vec<_> = arguments.into_iter().map(|word| word.0).collect();
+        self.blocking(py, Doing::Other, |thread| match &function {
+            Function::Address(address) => thread.call(*address, &arguments),
+            Function::Symbol(symbol) => thread.call_symbol(symbol, &arguments),
+        })
     }
 
     /// Execute one instruction.

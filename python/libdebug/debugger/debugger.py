@@ -44,12 +44,16 @@ class Debugger(MainThread, Children, Handling):
         fast_memory: bool,
         kill_on_exit: bool,
         follow_children: bool,
+        escape_antidebug: bool,
+        syscall_filter: str,
     ) -> None:
         """Take the arguments of the function `libdebug.debugger`, which describes them."""
         core = DebuggerCore(self._make_thread)
         core.set_auto_interrupt(auto_interrupt)
         core.fast_memory = fast_memory
         core.follow_children = checked_follow(follow_children)
+        core.set_escape_antidebug(escape_antidebug)
+        core.set_syscall_filter(syscall_filter)
         program = Program(argv, path, env, _debugging(core))
         self._set_up(core, program, aslr, at_entry_point, kill_on_exit)
 
@@ -113,7 +117,6 @@ class Debugger(MainThread, Children, Handling):
                 stdio="terminal" if tty else "pipes" if redirect_pipes else "inherit",
                 at_entry_point=self._at_entry_point,
                 kill_on_exit=self._kill_on_exit,
-                follow_children=self.follow_children,
             )
         finally:
             if not self._core.in_callback:

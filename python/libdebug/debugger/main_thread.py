@@ -196,6 +196,18 @@ class MainThread:
         """
         return self._main.invoke_syscall(syscall, *args)
 
+    def call(self, function: int | str, *args: int) -> int:
+        """Have the main thread call a function of the program, see `ThreadContext.call`.
+
+        Args:
+            function: its address, or a symbol.
+            *args: integers and pointers; negative ones may be given.
+
+        Returns:
+            What the function returned in rax, as an unsigned number of 64 bits.
+        """
+        return self._main.call(function, *args)
+
     def step(self) -> None:
         """Execute one instruction of the main thread; the others stay stopped."""
         self._main.step()

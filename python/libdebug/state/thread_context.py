@@ -241,6 +241,33 @@ class ThreadContext(metaclass=ABCMeta):
             raise ValueError("One syscall is invoked, not all.")
         return self._core.invoke_syscall(number, list(args))
 
+    def call(self, function: int | str, *args: int) -> int:
+        """Have this thread call a function of the program; afterwards it stands where it stood.
+
+        All threads run meanwhile. Callbacks of breakpoints in the function run; what stops the process ends
+        the call, and a fault in the function does too, instead of ending the program.
+
+        Args:
+            function: its address, or a symbol.
+            *args: integers and pointers; negative ones may be given.
+
+        Returns:
+            What the function returned in rax, as an unsigned number of 64 bits.
+
+        Raises:
+            RuntimeError: the call was stopped, came to a fault, or ended the program; the text says which.
+            ValueError: there is no such symbol.
+
+        Example:
+            >>> from libdebug import debugger
+            >>> d = debugger("/bin/true")
+            >>> pipe = d.run()
+            >>> d.call("abs", -7)
+            7
+            >>> d.terminate()
+        """
+        return self._core.call(function, list(args))
+
     def step(self) -> None:
         """Execute one instruction of this thread; the others stay stopped. Also in callbacks."""
         self._core.step()
