@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 import os
+import signal
 import time
 from contextlib import suppress
 from pathlib import Path
@@ -20,6 +21,14 @@ ROOT = Path(__file__).resolve().parents[2]
 
 # A thread that was joined, or a child that was killed and reaped, leaves the kernel's lists a moment later.
 GRACE_SECONDS = 2.0
+
+
+def pytest_configure() -> None:
+    """Make Ctrl-C an exception also where a script's shell has started the tests in the background.
+
+    Such a shell has SIGINT ignored, and Python leaves it so: tests of Ctrl-C would wait for ever.
+    """
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture(scope="session")

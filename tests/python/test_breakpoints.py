@@ -254,3 +254,15 @@ def test_a_step_at_a_hardware_breakpoint_executes_its_instruction_and_counts_not
             places.append(d.regs.rip - start)
         assert places == sorted(set(places))
         assert hard.hit_count == 0
+
+
+@pytest.mark.parametrize("callback", [True, None, lambda *_: None], ids=["count", "stop", "call"])
+@pytest.mark.parametrize("sandbox", ["strict", "filter"])
+def test_a_program_may_be_in_a_sandbox(sandbox: str, callback: Any) -> None:
+    """Passing a breakpoint makes no system call that the program itself would not have made."""
+    with running("sandboxed", sandbox) as d:
+        bp = d.breakpoint("inside", callback=callback, file="binary")
+        while not d.dead:
+            d.cont()
+            d.wait(timeout=30)
+        assert (bp.hit_count, d.exit_code) == (10, 0)

@@ -319,3 +319,18 @@ def test_two_debuggers_do_not_disturb_each_other() -> None:
         two.wait()
         assert (hits.count("one"), hits.count("two")) == (10, 100)
         assert (one.exit_code, two.exit_code) == (0, 0)
+
+
+@pytest.mark.xfail(reason="the engine keeps the exception, its traceback the frame, and that the debugger")
+def test_an_exception_that_nobody_waited_for_goes_with_its_debugger() -> None:
+    def scene() -> weakref.ref[Any]:
+        with running("basic") as d:
+            d.breakpoint("counter_function", callback=lambda *_: 1 / 0, file="binary")
+            d.cont()
+            while d.running:
+                sum(range(1000))
+            return weakref.ref(d)
+
+    reference = scene()
+    gc.collect()
+    assert reference() is None

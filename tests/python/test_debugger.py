@@ -267,6 +267,13 @@ def test_symbols_resolve() -> None:
                 d.resolve_symbol(name, file)
 
 
+@pytest.mark.xfail(reason="a process that has a pid and no thread is not expected")
+def test_a_debugger_that_has_ended_can_be_shown() -> None:
+    with running("basic") as d:
+        d.terminate()
+        assert repr(d).startswith("Debugger()")
+
+
 def test_representations() -> None:
     with running("basic") as d:
         text = repr(d)

@@ -49,6 +49,8 @@ RUNS: list[tuple[str, str, int, str]] = [
     ("regs mmx", "", 0, "changes=0"),
     ("regs x87 avx", "", 0, "changes=0"),
     ("regs x87 sse", "", 0, "changes=0"),
+    ("sandboxed filter", "", 0, "ok"),
+    ("sandboxed strict", "", 0, "ok"),
     ("sleeper 0", "", 0, ""),
     ("spinner 0.01", "", 0, ""),
     ("threads 32 100", "", 0, f"total={sum((t + i) * 3 + 1 for t in range(32) for i in range(100))} ok"),

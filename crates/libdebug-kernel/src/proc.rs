@@ -75,11 +75,6 @@ pub fn parse_map(line: &[u8]) -> Option<Map> {
     })
 }
 
-/// What descriptor `number` of a thread is open on: a path, or a name such as `pipe:[1234]`; `None` when it is not open.
-pub fn descriptor(tid: Tid, number: i32) -> Option<PathBuf> {
-    fs::read_link(format!("/proc/{tid}/fd/{number}")).ok()
-}
-
 /// The tids of the threads of `pid`, as they are at this moment.
 ///
 /// # Errors
@@ -103,6 +98,8 @@ pub struct Status {
     pub tracer: Tid,
     /// The signals that wait in its own queue, the lowest bit for signal 1.
     pub pending: u64,
+    /// How many seccomp filters it is under; `u32::MAX` in strict mode.
+    pub filters: u32,
 }
 
 impl Status {
@@ -127,8 +124,27 @@ pub fn status(tid: Tid) -> Result<Status> {
         process: Pid(number("Tgid:")),
         parent: Pid(number("PPid:")),
         tracer: Tid(number("TracerPid:")),
+        filters: filters(number("Seccomp:"), number("Seccomp_filters:")),
         pending: field("SigPnd:").and_then(|value| u64::from_str_radix(value, 16).ok()).unwrap_or(0),
     })
+}
+
+/// What descriptor `number` of `tid` leads to, as /proc tells it: a path, or `pipe:[1234]` and the like.
+///
+/// # Errors
+/// [`KernelError::Gone`] when the thread is dead or has no such descriptor.
+pub fn descriptor(tid: Tid, number: u64) -> Result<PathBuf> {
+    let link = fs::read_link(format!("/proc/{tid}/fd/{number}"));
+    link.map_err(|error| KernelError::new("readlink", tid, Errno(error.raw_os_error().unwrap_or(0))))
+}
+
+/// Kernels before 5.9 tell the mode only (seccomp(2)): 1 strict, 2 filters.
+fn filters(mode: i32, count: i32) -> u32 {
+    match mode {
+        0 => 0,
+        1 => u32::MAX,
+        _ => count.max(1).cast_unsigned(),
+    }
 }
 
 /// A word of the auxiliary vector of `pid` (getauxval(3)), such as `libc::AT_ENTRY`, 64-bit layout.

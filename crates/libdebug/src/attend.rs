@@ -101,6 +101,8 @@ impl Tracer {
     pub(crate) fn run_callback(&self, tid: Tid, callback: impl FnOnce(&Thread) -> CallbackResult) -> bool {
         let Some(cell) = self.thread_cell(tid) else { return false };
         let thread = Thread::new(Debugger::from_shared(&self.shared), cell, self.session());
+        // Whatever comes meanwhile has to wait for the callback, and not for a moment only.
+        self.shared.link.mailbox.awake();
         self.callbacks.set(self.callbacks.get() + 1);
         // What unwinds here would end the tracer thread, and the process with it.
         let result = catch_unwind(AssertUnwindSafe(|| callback(&thread)));

@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 
 use libdebug_kernel::{Errno, Pid, environment, find_program, signal_mask};
 
+use crate::acceleration::SyscallFilterMode;
 use crate::debugger::Debugger;
 use crate::error::{Error, Result};
 use crate::io::{self, ProcessIo, Stdio};
@@ -40,6 +41,12 @@ pub struct Launch {
     pub start_at: StartAt,
     /// Whether it ends with the debugger, however that ends.
     pub kill_on_exit: bool,
+    /// Whether processes that it creates get debuggers of their own.
+    pub follow_children: bool,
+    /// Whether it finds no debugger if it looks for one.
+    pub escape_antidebug: bool,
+    /// How handled system calls are told from the others.
+    pub syscall_filter: SyscallFilterMode,
 }
 
 impl Launch {
@@ -55,6 +62,9 @@ impl Launch {
             stdio: Stdio::Piped,
             start_at: StartAt::EntryPoint,
             kill_on_exit: true,
+            follow_children: false,
+            escape_antidebug: false,
+            syscall_filter: SyscallFilterMode::Auto,
         }
     }
 
@@ -186,6 +196,28 @@ impl Builder {
         self
     }
 
+    /// Whether processes that the process creates get debuggers of their own, which [`Debugger::children`] lists
+    /// (not by default: they run free).
+    #[must_use]
+    pub fn follow_children(mut self, on: bool) -> Self {
+        self.0.follow_children = on;
+        self
+    }
+
+    /// Whether a program that looks for a debugger finds none ([`Debugger::set_escape_antidebug`]).
+    #[must_use]
+    pub fn escape_antidebug(mut self, on: bool) -> Self {
+        self.0.escape_antidebug = on;
+        self
+    }
+
+    /// How handled system calls are told from the others ([`Debugger::set_syscall_filter`]).
+    #[must_use]
+    pub fn syscall_filter(mut self, mode: SyscallFilterMode) -> Self {
+        self.0.syscall_filter = mode;
+        self
+    }
+
     /// The description, to be run any number of times with [`Debugger::run`].
     pub fn launch(self) -> Launch {
         self.0
@@ -207,6 +239,9 @@ impl Builder {
     /// As [`Debugger::new`] and [`Debugger::attach`].
     pub fn attach(self, pid: Pid) -> Result<Debugger> {
         let debugger = Debugger::new()?;
+        debugger.set_follows_children(self.0.follow_children);
+        debugger.set_escape_antidebug(self.0.escape_antidebug);
+        debugger.set_syscall_filter(self.0.syscall_filter);
         debugger.attach(pid, self.0.kill_on_exit)?;
         Ok(debugger)
     }

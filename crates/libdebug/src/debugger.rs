@@ -6,6 +6,7 @@ use std::sync::atomic::Ordering;
 
 use libdebug_kernel::{Pid, Signal, Tid, fork_generation, proc, signal_process};
 
+use crate::acceleration::SyscallFilterMode;
 use crate::breakpoint::{Breakpoint, BreakpointCell, BreakpointSpec};
 use crate::builder::{Builder, Launch};
 use crate::error::{Error, Result};
@@ -16,7 +17,8 @@ use crate::mailbox::{Posted, Reply, Responder, lock, reply};
 use crate::session::{Phase, Session, Shared, read};
 use crate::symbols::FileScope;
 use crate::thread::Thread;
-use crate::tracer::{self, Command};
+use crate::tracer::Command;
+use crate::tree;
 use crate::wait::tracer_is_current;
 
 /// A debugger: one process at a time, and the thread that traces it. A handle, cheap to clone and usable from
@@ -47,10 +49,10 @@ fn order_end(shared: &Arc<Shared>) -> Option<(Posted, Reply<()>)> {
         return None;
     }
     shared.interrupt.store(true, Ordering::Release);
-    shared.mailbox.ring();
+    shared.link.mailbox.ring();
     let (responder, ended) = reply();
-    let posted = shared.mailbox.post(Command::Terminate(responder)).ok()?;
-    if tracer::current(shared).is_some() { None } else { Some((posted, ended)) }
+    let posted = shared.link.mailbox.post((Arc::clone(shared), Command::Terminate(responder))).ok()?;
+    if tree::current(shared).is_some() { None } else { Some((posted, ended)) }
 }
 
 impl fmt::Debug for Debugger {
@@ -75,7 +77,7 @@ impl Debugger {
     pub fn with_host(host: Arc<dyn Host>) -> Result<Self> {
         let shared = Arc::new(Shared::new(Arc::clone(&host))?);
         let of_thread = Arc::clone(&shared);
-        host.spawn(Box::new(move || tracer::run(&of_thread)))
+        host.spawn(Box::new(move || tree::run(&of_thread)))
             .map_err(|error| Error::File { path: "a thread".into(), error })?;
         Ok(Self { _owner: Some(Arc::new(Owner(Arc::clone(&shared)))), shared })
     }
@@ -112,7 +114,10 @@ impl Debugger {
         self.forbid_in_callback("run")?;
         self.kill_if_any()?;
         let (spec, io) = launch.prepare()?;
-        self.shared.rally.user_is_here();
+        self.set_follows_children(launch.follow_children);
+        self.set_escape_antidebug(launch.escape_antidebug);
+        self.set_syscall_filter(launch.syscall_filter);
+        self.shared.link.rally.user_is_here();
         *lock(&self.shared.io) = io.map(Arc::new);
         self.begin(|answer| Command::Launch(Box::new(spec), answer))
     }
@@ -121,17 +126,19 @@ impl Debugger {
     /// ever before the entry point.
     fn begin(&self, command: impl FnOnce(Responder<Result<Arc<Session>>>) -> Command) -> Result<()> {
         self.shared.forget_failures();
+        self.shared.forget_children();
         self.shared.interrupt.store(false, Ordering::Release);
         self.shared.stopped.clear();
         let (responder, answer) = reply();
-        if self.shared.mailbox.post(command(responder)).is_err() {
+        let ended = self.shared.ended.load(Ordering::Acquire);
+        if ended || self.shared.link.mailbox.post((Arc::clone(&self.shared), command(responder))).is_err() {
             self.shared.stopped.set();
             return Err(Error::Terminated);
         }
         let waited = self.await_stop(None);
         if waited.is_err() {
             self.shared.interrupt.store(true, Ordering::Release);
-            self.shared.mailbox.ring();
+            self.shared.link.mailbox.ring();
         }
         let begun = answer.wait().ok_or(Error::Terminated)?;
         if let (Err(_), Ok(_)) = (&waited, &begun) {
@@ -170,16 +177,9 @@ impl Debugger {
         self.forbid_in_callback("kill")?;
         self.stopped_session()?;
         let killed = self.ask(Command::Kill)?;
-        self.close_io();
+        self.shared.close_io();
         lock(&self.shared.foreground).take();
         killed
-    }
-
-    /// Other handles to the streams of a process that is gone must not keep its descriptors open.
-    fn close_io(&self) {
-        if let Some(io) = self.io() {
-            io.close();
-        }
     }
 
     fn kill_if_any(&self) -> Result<()> {
@@ -189,7 +189,7 @@ impl Debugger {
             self.interrupt()?;
             self.await_stop(None)?;
             self.ask(Command::Kill)??;
-            self.close_io();
+            self.shared.close_io();
         }
         Ok(())
     }
@@ -237,15 +237,20 @@ impl Debugger {
         let session = self.stopped_session()?;
         self.raise_failure()?;
         check_alive(&session)?;
-        if let Some(tracer) = tracer::current(&self.shared) {
+        if let Some(tracer) = tree::current(&self.shared) {
             tracer.execute(command);
             return Ok(());
         }
-        self.shared.rally.user_is_here();
+        self.shared.link.rally.user_is_here();
         self.shared.interrupt.store(false, Ordering::Release);
         self.shared.stopped.clear();
         session.set_phase(Phase::Running);
-        self.shared.mailbox.post(command).map(drop).map_err(|_| Error::Terminated)
+        self.shared
+            .link
+            .mailbox
+            .post((Arc::clone(&self.shared), command))
+            .map(drop)
+            .map_err(|_| Error::Terminated)
     }
 
     pub(crate) fn step_thread(&self, tid: Tid) -> Result<()> {
@@ -260,9 +265,16 @@ impl Debugger {
         self.resume_and_wait(Command::Next(tid))
     }
 
+    /// A command that lets the process run, and answers when it is stopped again.
+    pub(crate) fn ask_to_run<T>(&self, command: impl FnOnce(Responder<T>) -> Command) -> Result<T> {
+        let (responder, answer) = reply();
+        self.resume_and_wait(command(responder))?;
+        answer.wait().ok_or(Error::Terminated)
+    }
+
     fn resume_and_wait(&self, command: Command) -> Result<()> {
         self.resume(command)?;
-        if tracer::current(&self.shared).is_none() {
+        if tree::current(&self.shared).is_none() {
             self.await_stop(None)?;
             self.raise_failure()?;
         }
@@ -311,6 +323,28 @@ impl Debugger {
 
     pub(crate) fn load_registers(&self, tid: Tid, extended: bool) -> Result<()> {
         self.ask(|answer| Command::LoadRegisters { tid, extended, answer })?
+    }
+
+    /// A handle that keeps the debugger alive, of one that a tracer thread has made.
+    pub(crate) fn owning(shared: &Arc<Shared>) -> Self {
+        Self { shared: Arc::clone(shared), _owner: Some(Arc::new(Owner(Arc::clone(shared)))) }
+    }
+
+    /// The debuggers of the processes that the process has created while [`Debugger::follows_children`], in the
+    /// order of their creation. Each is stopped until it is told to go on, and has no breakpoint or handler of its
+    /// creator's. Does not wait.
+    pub fn children(&self) -> Vec<Self> {
+        lock(&self.shared.children).clone()
+    }
+
+    /// Whether processes that the process creates get debuggers of their own. Does not wait.
+    pub fn follows_children(&self) -> bool {
+        self.shared.follow_children.load(Ordering::Acquire)
+    }
+
+    /// Chooses whether processes that the process creates from now on get debuggers of their own, or run free.
+    pub fn set_follows_children(&self, on: bool) {
+        self.shared.follow_children.store(on, Ordering::Release);
     }
 
     /// The threads, in the order in which they were created; those that have ended stay. Does not wait.
@@ -412,6 +446,19 @@ impl Debugger {
     /// Whether a request made while the process runs interrupts it, instead of waiting for its next stop.
     pub fn set_auto_interrupt(&self, on: bool) {
         self.shared.auto_interrupt.store(on, Ordering::Release);
+    }
+
+    /// Whether a program that looks for a debugger finds none: PTRACE_TRACEME succeeds, once, and `/proc/PID/status`
+    /// names no tracer. Every system call stops the program briefly for that.
+    pub fn set_escape_antidebug(&self, on: bool) {
+        self.shared.escape_antidebug.store(on, Ordering::Release);
+    }
+
+    /// Chooses how system calls that somebody handles are told from the others, for handlers that are set from now on.
+    /// With [`SyscallFilterMode::Seccomp`] all others run at native speed, and the process can be detached from no
+    /// more once there was a handler.
+    pub fn set_syscall_filter(&self, mode: SyscallFilterMode) {
+        self.shared.filters_syscalls.store(mode == SyscallFilterMode::Seccomp, Ordering::Release);
     }
 
     /// Whether the process is to end when the debugger does.

@@ -3,27 +3,23 @@
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
-use libdebug_kernel::{
-    Bell, Event, Pid, ProcessMemory, Signal, Stop, Tid, Wait, decode, proc, shares_memory,
-};
+use libdebug_kernel::{Bell, Event, ProcessMemory, Signal, Stop, Tid, Wait, decode};
 
 use crate::error::Result;
 use crate::mailbox::lock;
 use crate::process::{Happening, Process, Run};
-use crate::session::{Phase, read};
+use crate::session::Phase;
 use crate::stop::{Trap, decide_by_code, decide_by_place, has_executed_trap, is_fault};
 
 impl Process {
-    /// Blocks for one event, or the bell, and deals with it.
+    /// Blocks for one event, or the bell, and deals with it if it concerns this process.
     pub(crate) fn wait_once(&mut self, bell: &Bell) {
+        if let Some((tid, event)) = self.roll.take_of(self.shared.id) {
+            return self.on_event(tid, event, bell);
+        }
         self.placement.before_wait();
         match self.ptrace.wait(bell) {
-            Ok(Wait::Tracee(tid, event)) => {
-                if self.threads.len() == 1 {
-                    self.placement.after_stop(tid);
-                }
-                self.on_event(tid, event, bell);
-            }
+            Ok(Wait::Tracee(tid, event)) => self.sort_out(tid, event, bell),
             Ok(Wait::Rung) => bell.answer(),
             Ok(Wait::Interrupted) => self.placement.expired(),
             Ok(Wait::NoTracees) => self.bury_all(),
@@ -31,39 +27,52 @@ impl Process {
         }
     }
 
+    fn sort_out(&mut self, tid: Tid, event: Event, bell: &Bell) {
+        if self.threads.contains_key(&tid) || self.roll.owner(tid) == Some(self.shared.id) {
+            self.take_event(tid, event, bell);
+        } else {
+            self.roll.put_by(self.ptrace, tid, event);
+        }
+    }
+
+    /// An event that a wait has brought.
+    pub(crate) fn take_event(&mut self, tid: Tid, event: Event, bell: &Bell) {
+        if self.threads.len() == 1 && self.roll.is_alone() {
+            self.placement.after_stop(tid);
+        }
+        self.on_event(tid, event, bell);
+    }
+
+    /// Takes one event that is already there, without blocking. Answers whether there was one.
+    pub(crate) fn poll_once(&mut self, bell: &Bell) -> bool {
+        if let Some((tid, event)) = self.roll.take_of(self.shared.id) {
+            self.on_event(tid, event, bell);
+            return true;
+        }
+        let Ok(Some((tid, event))) = self.ptrace.poll() else { return false };
+        self.sort_out(tid, event, bell);
+        true
+    }
+
     /// Takes the stops that are already there, without blocking: a thread that has stopped by itself need not
     /// be interrupted. Right after a blocking wait, when many threads run into the same breakpoint, this saves
     /// most of the work of a stop.
     pub(crate) fn drain(&mut self, bell: &Bell) {
-        while self.any_running() {
-            match self.ptrace.poll() {
-                Ok(Some((tid, event))) => self.on_event(tid, event, bell),
-                Ok(None) | Err(_) => break,
-            }
-        }
+        while self.any_running() && self.poll_once(bell) {}
     }
 
     /// Deals with one event. An error of the kernel's that is no death is kept for the user's next wait.
     pub(crate) fn on_event(&mut self, tid: Tid, event: Event, bell: &Bell) {
         let result = match event {
             Event::Died(death) => {
-                self.newborns.remove(&tid);
                 self.bury(tid, Some(death));
                 self.dismiss_guest(tid, bell)
             }
             Event::Stopped(stop) if self.threads.contains_key(&tid) => self.on_stop(tid, stop, bell),
             Event::Stopped(Stop::Exec) if tid == self.pid().leader() => self.on_exec(tid, bell),
             Event::Stopped(stop) if self.guests.contains(&tid) => self.on_guest_stop(tid, stop, bell),
-            // A new tracee that is killed ends before anybody has told of it.
-            Event::Stopped(Stop::Exit) => {
-                self.newborns.remove(&tid);
-                self.ptrace.cont(tid, None).map_err(Into::into)
-            }
-            // A new tracee can report its first stop before its creator reports having created it.
-            Event::Stopped(_) => {
-                self.newborns.insert(tid);
-                Ok(())
-            }
+            // Of a tracee that is not here any more.
+            Event::Stopped(_) => Ok(()),
         };
         match result {
             Err(error) if !error.is_death() => {
@@ -125,7 +134,7 @@ impl Process {
 
     /// As [`Process::go_on`], for a stop in the middle of a system call, whose result the kernel would still
     /// write over registers that are changed now. So the thread is to stop once more, behind the call.
-    fn go_on_from_call(&mut self, tid: Tid, bell: &Bell) -> Result<()> {
+    pub(crate) fn go_on_from_call(&mut self, tid: Tid, bell: &Bell) -> Result<()> {
         let stepping = self.threads.get(&tid).is_some_and(|thread| thread.stepping);
         if !self.frozen || stepping {
             return self.go_on(tid, bell);
@@ -148,6 +157,10 @@ impl Process {
         if self.lost_its_stub(tid, signal)? {
             self.note_signal(tid, None, None);
             return self.go_on(tid, bell);
+        }
+        if self.fault_in_call(tid, signal)? {
+            self.happenings.push_back(Happening::Failed);
+            return Ok(());
         }
         self.hide_stub(tid)?;
         let stepping = self.threads.get(&tid).is_some_and(|thread| thread.stepping);
@@ -297,136 +310,6 @@ impl Process {
         Ok(())
     }
 
-    fn on_clone(&mut self, tid: Tid, bell: &Bell) -> Result<()> {
-        let Some(child) = self.await_newborn(tid)? else { return self.go_on(tid, bell) };
-        self.take_in(tid, child)?;
-        if self.threads.contains_key(&child) {
-            self.go_on(child, bell)?;
-        }
-        self.go_on_from_call(tid, bell)
-    }
-
-    /// A tracee that `creator` has just made: a thread of this process, or a process.
-    pub(crate) fn take_in(&mut self, creator: Tid, child: Tid) -> Result<()> {
-        self.placement.release(child);
-        self.placement.part();
-        match proc::status(child) {
-            Ok(status) if status.process == self.pid() => {
-                self.adopt(child, Run::Stopped);
-                self.equip_thread(child);
-            }
-            // A process of its own that shares our memory and traps, as clone(CLONE_VM) makes.
-            Ok(_) if shares_memory(creator, child) => self.admit_guest(child),
-            _ => self.release_child(child),
-        }
-        Ok(())
-    }
-
-    fn on_fork(&mut self, tid: Tid, bell: &Bell) -> Result<()> {
-        if let Some(child) = self.await_newborn(tid)? {
-            self.take_in(tid, child)?;
-        }
-        self.go_on_from_call(tid, bell)
-    }
-
-    /// A vfork child runs in our memory until it executes a program: it stays a tracee as long, as it may run
-    /// into our traps.
-    fn on_vfork(&mut self, tid: Tid, bell: &Bell) -> Result<()> {
-        if let Some(child) = self.await_newborn(tid)? {
-            self.placement.release(child);
-            self.admit_guest(child);
-            if let Some(thread) = self.threads.get_mut(&tid) {
-                thread.held = Some(child);
-                return Ok(());
-            }
-        }
-        self.go_on_from_call(tid, bell)
-    }
-
-    /// A vfork child needs its creator suspended no longer.
-    fn dismiss_guest(&mut self, guest: Tid, bell: &Bell) -> Result<()> {
-        self.guests.remove(&guest);
-        let holder = self.threads.iter_mut().find(|(_, thread)| thread.held == Some(guest));
-        let Some((&creator, thread)) = holder else { return Ok(()) };
-        thread.held = None;
-        self.go_on_from_call(creator, bell)
-    }
-
-    fn admit_guest(&mut self, child: Tid) {
-        self.guests.insert(child);
-        // One that was killed already is no reason to keep its creator stopped.
-        let _ = self.ptrace.cont(child, None);
-    }
-
-    /// The tracee that `parent` has just created, in its first stop; `None` when it is dead already.
-    pub(crate) fn await_newborn(&mut self, parent: Tid) -> Result<Option<Tid>> {
-        let child = Tid(i32::try_from(self.ptrace.event_message(parent)?).unwrap_or(0));
-        if self.threads.contains_key(&child) {
-            // Found in the list of threads while attaching.
-            return Ok(None);
-        }
-        if self.newborns.remove(&child) {
-            return Ok(Some(child));
-        }
-        // It has been created: its first stop comes without anybody's help.
-        match self.ptrace.wait_for(child)? {
-            Wait::Tracee(_, Event::Stopped(Stop::Exit)) => {
-                let _ = self.ptrace.cont(child, None);
-                Ok(None)
-            }
-            Wait::Tracee(_, Event::Stopped(_)) => Ok(Some(child)),
-            _ => Ok(None),
-        }
-    }
-
-    /// A forked child has a copy of our traps: it gets the program's bytes back, and runs free.
-    pub(crate) fn release_child(&mut self, child: Tid) {
-        if let Ok(memory) = ProcessMemory::open(Pid(child.0)) {
-            for (&address, &original) in read(&self.session.traps).iter() {
-                memory.write(address, &[original]);
-            }
-        }
-        self.placement.release(child);
-        let _ = self.ptrace.detach(child, None);
-    }
-
-    fn on_guest_stop(&mut self, tid: Tid, stop: Stop, bell: &Bell) -> Result<()> {
-        match stop {
-            Stop::Signal(Signal::TRAP) => self.on_guest_trap(tid),
-            Stop::Signal(signal) => Ok(self.ptrace.cont(tid, Some(signal))?),
-            Stop::Exec => {
-                let _ = self.ptrace.detach(tid, None);
-                self.dismiss_guest(tid, bell)
-            }
-            Stop::Clone | Stop::Fork | Stop::Vfork => {
-                if let Some(child) = self.await_newborn(tid)? {
-                    self.admit_guest(child);
-                }
-                Ok(self.ptrace.cont(tid, None)?)
-            }
-            Stop::Group(_) => Ok(self.ptrace.listen(tid)?),
-            _ => Ok(self.ptrace.cont(tid, None)?),
-        }
-    }
-
-    fn on_guest_trap(&mut self, tid: Tid) -> Result<()> {
-        let index = libdebug_arch::x86_64::index::RIP;
-        let site = self.isa.breakpoint_address(self.ptrace.general_register(tid, index)?);
-        let Some(original) = self.sites.get(site).map(|site| site.original) else {
-            return Ok(self.ptrace.cont(tid, Some(Signal::TRAP))?);
-        };
-        match self.stub_for(tid, site)? {
-            Some(stub) => self.ptrace.set_general_register(tid, index, stub)?,
-            None => {
-                // Its creator is suspended until it executes a program, so the trap is lifted for good: what
-                // other threads miss is less than a child that cannot go on.
-                self.unpatch(site, original);
-                self.ptrace.set_general_register(tid, index, site)?;
-            }
-        }
-        Ok(self.ptrace.cont(tid, None)?)
-    }
-
     /// ptrace(2), "execve(2) under ptrace": all other threads are gone, without a word, and whichever thread
     /// called execve has the leader's tid now. The address space is new, and knows no breakpoint.
     fn on_exec(&mut self, tid: Tid, bell: &Bell) -> Result<()> {
@@ -450,7 +333,7 @@ impl Process {
         self.go_on_from_call(tid, bell)
     }
 
-    fn bury_all(&mut self) {
+    pub(crate) fn bury_all(&mut self) {
         let left: Vec<_> = self.threads.keys().copied().collect();
         for tid in left {
             self.bury(tid, None);

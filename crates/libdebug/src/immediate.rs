@@ -12,7 +12,7 @@ use crate::error::{Error, Result};
 use crate::mailbox::lock;
 use crate::session::read;
 use crate::thread::Thread;
-use crate::tracer;
+use crate::tree;
 
 thread_local! {
     static MUST_NOT_WAIT: Cell<bool> = const { Cell::new(false) };
@@ -61,7 +61,7 @@ impl Debugger {
 
     /// Whether the calling thread is in a callback of this debugger.
     pub fn in_callback(&self) -> bool {
-        tracer::current(self.shared()).is_some()
+        tree::current(self.shared()).is_some()
     }
 
     /// Whether a request that needs the process stopped would not have to wait for that. Does not wait.

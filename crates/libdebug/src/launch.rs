@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 use std::ffi::CString;
 use std::path::PathBuf;
+use std::rc::Rc;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
@@ -15,6 +16,7 @@ use crate::error::{Error, Result};
 use crate::io::ChildEnds;
 use crate::mailbox::lock;
 use crate::process::{Happening, Process, Run};
+use crate::roll::Roll;
 use crate::session::{Phase, Session, Shared, StopReason, write};
 use crate::site::Owner;
 use crate::stop::has_executed_trap;
@@ -36,7 +38,12 @@ pub(crate) struct LaunchSpec {
 
 impl Process {
     /// Starts a program; it stands at its entry point, or at its very first instruction.
-    pub(crate) fn launch(shared: &Arc<Shared>, spec: LaunchSpec, bell: &Bell) -> Result<Self> {
+    pub(crate) fn launch(
+        shared: &Arc<Shared>,
+        roll: &Rc<Roll>,
+        spec: LaunchSpec,
+        bell: &Bell,
+    ) -> Result<Self> {
         let ptrace = Ptrace::for_this_thread();
         let options = Options::DEBUGGER.exit_kill(spec.kill_on_exit);
         let spawned = ptrace.spawn(&SpawnSpec {
@@ -53,7 +60,7 @@ impl Process {
         // The program has its own copies of the descriptors: ours would keep its streams from ending.
         *lock(&shared.foreground) = spec.ends.started(pid);
         let memory = ProcessMemory::open(pid).inspect_err(|_| end_stray(ptrace, pid))?;
-        let mut process = Self::around(shared, pid, memory, options);
+        let mut process = Self::around(shared, roll, pid, memory, options);
         process.adopt(pid.leader(), Run::Stopped);
         let started =
             if spec.to_entry_point { process.run_to_entry_point(bell) } else { process.leave_exec(bell) };
@@ -68,11 +75,17 @@ impl Process {
         Ok(process)
     }
 
-    fn around(shared: &Arc<Shared>, pid: Pid, memory: ProcessMemory, options: Options) -> Self {
-        Self::new(Arc::clone(shared), Arc::new(Session::new(pid, memory)), options)
+    fn around(
+        shared: &Arc<Shared>,
+        roll: &Rc<Roll>,
+        pid: Pid,
+        memory: ProcessMemory,
+        options: Options,
+    ) -> Self {
+        Self::new(Arc::clone(shared), Rc::clone(roll), Arc::new(Session::new(pid, memory)), options)
     }
 
-    fn note_started(&mut self) {
+    pub(crate) fn note_started(&mut self) {
         for tid in self.stopped_tids() {
             self.note_signal(tid, Some(Signal::TRAP), None);
             if let Some(thread) = self.threads.get(&tid) {
@@ -102,7 +115,7 @@ impl Process {
     }
 
     /// From the exec event, which is in the middle of execve, to the program's first instruction.
-    fn leave_exec(&mut self, bell: &Bell) -> Result<()> {
+    pub(crate) fn leave_exec(&mut self, bell: &Bell) -> Result<()> {
         let leader = self.pid().leader();
         self.leave_call(leader)?;
         self.await_thread(leader, bell);
@@ -110,7 +123,13 @@ impl Process {
     }
 
     /// Attaches to every thread of `pid`, also while it is creating and losing threads; all are stopped then.
-    pub(crate) fn attach(shared: &Arc<Shared>, pid: Pid, kill_on_exit: bool, bell: &Bell) -> Result<Self> {
+    pub(crate) fn attach(
+        shared: &Arc<Shared>,
+        roll: &Rc<Roll>,
+        pid: Pid,
+        kill_on_exit: bool,
+        bell: &Bell,
+    ) -> Result<Self> {
         let options = Options::DEBUGGER.exit_kill(kill_on_exit);
         let ptrace = Ptrace::for_this_thread();
         // Any of its threads may stand for the process.
@@ -127,7 +146,7 @@ impl Process {
             release_all(ptrace, tids);
             return Err(Error::NoSuchProcess(pid));
         };
-        let mut process = Self::around(shared, pid, memory, options);
+        let mut process = Self::around(shared, roll, pid, memory, options);
         let own = Pid(std::process::id().cast_signed());
         process.promised = proc::status(pid.leader()).is_ok_and(|status| status.parent == own);
         if !tids.contains(&pid.leader()) {
@@ -144,6 +163,11 @@ impl Process {
 
     /// Leaves the process as it was: no trap, no debug register, no changed affinity, no thread inside a stub.
     pub(crate) fn detach(&mut self, bell: &Bell) -> Result<()> {
+        if self.filters.are_installed() {
+            return Err(Error::Filtered(
+                "kill it, or choose the mode `ptrace` where it is to be detached from",
+            ));
+        }
         self.freeze(bell);
         for tid in self.stopped_tids() {
             self.leave_stub(tid, bell)?;
@@ -233,16 +257,19 @@ impl Process {
         self.threads.values_mut().for_each(|thread| thread.run = Run::Exiting);
         while !self.threads.is_empty() || !self.guests.is_empty() {
             match self.ptrace.wait(bell) {
-                Ok(Wait::Tracee(tid, Event::Died(death))) => {
+                Ok(Wait::Tracee(tid, Event::Died(death))) if self.roll.owner(tid) == Some(self.shared.id) => {
                     self.guests.remove(&tid);
                     self.bury(tid, Some(death));
                 }
-                Ok(Wait::Tracee(tid, Event::Stopped(Stop::Exit))) => {
+                Ok(Wait::Tracee(tid, Event::Stopped(Stop::Exit)))
+                    if self.roll.owner(tid) == Some(self.shared.id) =>
+                {
                     // One that is gone already is told of next.
                     let _ = self.on_exit(tid);
                 }
                 // A stop that was reported before the signal took effect.
-                Ok(Wait::Tracee(..)) => {}
+                Ok(Wait::Tracee(tid, _)) if self.roll.owner(tid) == Some(self.shared.id) => {}
+                Ok(Wait::Tracee(tid, event)) => self.roll.put_by(self.ptrace, tid, event),
                 Ok(Wait::Rung) => bell.answer(),
                 Ok(Wait::Interrupted) => {}
                 Ok(Wait::NoTracees) | Err(_) => break,
@@ -261,6 +288,7 @@ impl Process {
         write(&self.session.traps).clear();
         self.session.closed.store(true, Ordering::Release);
         self.session.set_phase(Phase::Dead);
+        self.roll.end(self.shared.id);
         self.breakpoints.clear();
         self.happenings.clear();
     }

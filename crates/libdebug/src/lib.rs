@@ -20,13 +20,17 @@
 //! the process stopped waits for its next stop.
 #![forbid(unsafe_code)]
 
+mod acceleration;
 mod advance;
+mod antidebug;
 mod attend;
 mod attend_calls;
 mod breakpoint;
 mod builder;
 mod call;
+mod call_function;
 mod calling_convention;
+mod children;
 mod debugger;
 mod describe;
 mod displaced;
@@ -46,6 +50,7 @@ mod process;
 mod rally;
 mod registers;
 mod resume;
+mod roll;
 mod session;
 mod signal;
 mod site;
@@ -56,8 +61,10 @@ mod syscall;
 mod syscall_stop;
 mod thread;
 mod tracer;
+mod tree;
 mod wait;
 
+pub use acceleration::SyscallFilterMode;
 pub use breakpoint::{Access, Breakpoint, BreakpointId, BreakpointKind, BreakpointSpec};
 pub use builder::{Builder, Launch, StartAt};
 pub use debugger::Debugger;

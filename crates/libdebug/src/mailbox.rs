@@ -133,7 +133,7 @@ impl<C> Mailbox<C> {
         command
     }
 
-    /// The tracer has come back from its wait, and looks here before the next one: it need not be rung for.
+    /// The tracer is at work, as after its wait, and looks here before the next one: it need not be rung for.
     pub(crate) fn awake(&self) {
         lock(&self.inner).tracer = Tracer::Busy;
     }

@@ -69,12 +69,12 @@ impl Placement {
     }
 
     fn pin(&mut self, tid: Tid) {
-        let cpu = self.shared.rally.user_cpu();
+        let cpu = self.shared.link.rally.user_cpu();
         let Ok(own) = affinity(tid) else { return };
         // The user's own choice stands: a CPU that the thread may not use is not forced on it.
         if own.contains(cpu) && own.count() > 1 && set_affinity(tid, &CpuSet::single(cpu)).is_ok() {
             self.moved.entry(tid).or_insert(own);
-            self.shared.rally.set_tracer_cpu(Some(cpu));
+            self.shared.link.rally.set_tracer_cpu(Some(cpu));
         }
     }
 
@@ -132,8 +132,8 @@ impl Placement {
     /// A user's thread is told of the stop. When that happens stop after stop, the user's thread needs a CPU of
     /// its own to stay awake on.
     pub(crate) fn handed_over(&mut self) {
-        if self.is_joined() && self.shared.rally.turn() {
-            self.leave_to_user(self.shared.rally.user_cpu());
+        if self.is_joined() && self.shared.link.rally.turn() {
+            self.leave_to_user(self.shared.link.rally.user_cpu());
         }
     }
 
@@ -142,12 +142,12 @@ impl Placement {
         for &tid in self.moved.keys() {
             let _ = set_affinity(tid, &CpuSet::single(cpu));
         }
-        self.shared.rally.set_tracer_cpu(Some(cpu));
+        self.shared.link.rally.set_tracer_cpu(Some(cpu));
     }
 
     /// Gives everybody their sets back.
     pub(crate) fn part(&mut self) {
-        self.shared.rally.set_tracer_cpu(None);
+        self.shared.link.rally.set_tracer_cpu(None);
         for (tid, own) in std::mem::take(&mut self.moved) {
             // A thread that is gone needs none.
             let _ = set_affinity(tid, &own);

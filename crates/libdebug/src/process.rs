@@ -1,16 +1,19 @@
 //! One thread group as the tracer thread knows it, and the threads in it.
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::rc::Rc;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 use libdebug_arch::Isa;
 use libdebug_kernel::{Bell, Death, Options, Pid, Ptrace, Signal, SignalInfo, Tid};
 
+use crate::acceleration::Filters;
 use crate::breakpoint::{BreakpointCell, BreakpointId};
 use crate::displaced::Displaced;
 use crate::mailbox::lock;
 use crate::placement::Placement;
+use crate::roll::Roll;
 use crate::session::{Phase, Session, Shared, StopReason, ThreadCell, write};
 use crate::signal::Signals;
 use crate::site::{HardwareSlots, Sites};
@@ -128,12 +131,19 @@ pub(crate) struct Process {
     pub(crate) breakpoints: BTreeMap<BreakpointId, Arc<BreakpointCell>>,
     pub(crate) displaced: Displaced,
     pub(crate) syscalls: Syscalls,
+    pub(crate) filters: Filters,
     pub(crate) signals: Signals,
-    /// First stops of tracees whose creator's event has not been seen yet.
-    pub(crate) newborns: BTreeSet<Tid>,
+    /// Which tracee of the thread is whose.
+    pub(crate) roll: Rc<Roll>,
     /// Vfork children: not under debug, but they run in our memory, with our traps, until they execute.
     pub(crate) guests: BTreeSet<Tid>,
     pub(crate) options: Options,
+    /// It has asked to be traced by its parent, as far as it knows.
+    pub(crate) traced_by_parent: bool,
+    /// The thread that calls a function for a user.
+    pub(crate) calling: Option<Tid>,
+    /// What has ended that call, and where the fault was.
+    pub(crate) call_fault: Option<(Signal, u64)>,
     /// Another thread of the host has started it, and will wait for its end.
     pub(crate) promised: bool,
     /// Every breakpoint only counts: nobody is going to look at registers at a hit.
@@ -142,7 +152,8 @@ pub(crate) struct Process {
 }
 
 impl Process {
-    pub(crate) fn new(shared: Arc<Shared>, session: Arc<Session>, options: Options) -> Self {
+    pub(crate) fn new(shared: Arc<Shared>, roll: Rc<Roll>, session: Arc<Session>, options: Options) -> Self {
+        roll.begin(session.pid, shared.id);
         Self {
             ptrace: Ptrace::for_this_thread(),
             isa: Isa::X86_64,
@@ -155,10 +166,14 @@ impl Process {
             breakpoints: BTreeMap::new(),
             displaced: Displaced::default(),
             syscalls: Syscalls::default(),
+            filters: Filters::default(),
             signals: Signals::default(),
-            newborns: BTreeSet::new(),
+            roll,
             guests: BTreeSet::new(),
             options,
+            traced_by_parent: false,
+            calling: None,
+            call_fault: None,
             promised: false,
             only_native: true,
             placement: Placement::new(&shared),
@@ -178,6 +193,7 @@ impl Process {
     pub(crate) fn adopt(&mut self, tid: Tid, run: Run) {
         let thread = Thread::new(tid, run);
         write(&self.session.threads).push(Arc::clone(&thread.cell));
+        self.roll.enlist(tid, self.shared.id);
         self.threads.insert(tid, thread);
     }
 
@@ -207,9 +223,12 @@ impl Process {
         let Some(thread) = self.threads.remove(&tid) else { return };
         thread.cell.set_death(death);
         thread.cell.zombie.store(false, Ordering::Release);
+        if tid != self.pid().leader() {
+            self.roll.strike(tid);
+        }
         if self.threads.is_empty() {
-            // Children whose creation nobody lived to report.
-            for child in std::mem::take(&mut self.newborns) {
+            self.roll.end(self.shared.id);
+            for child in self.roll.orphans() {
                 self.release_child(child);
             }
             self.session.set_phase(Phase::Dead);
@@ -225,6 +244,8 @@ impl Process {
         self.placement.handed_over();
         self.session.stops.fetch_add(1, Ordering::AcqRel);
         self.session.set_phase(Phase::Stopped);
+        // Before the user knows: on one CPU the user's next request comes before we get any further.
+        self.shared.link.mailbox.free();
         self.shared.stopped.set();
     }
 
@@ -238,9 +259,7 @@ impl Process {
 
     /// A request has found a thread gone, as SIGKILL makes all of them at once: waits until they have died.
     pub(crate) fn await_deaths(&mut self, bell: &Bell) {
-        while let Ok(Some((tid, event))) = self.ptrace.poll() {
-            self.on_event(tid, event, bell);
-        }
+        while self.poll_once(bell) {}
         for tid in self.stopped_tids() {
             if self.ptrace.event_message(tid).is_err()
                 && let Some(thread) = self.threads.get_mut(&tid)

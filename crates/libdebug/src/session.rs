@@ -4,22 +4,22 @@
 //! Everything here exists once: a handle that a user holds points to these cells.
 
 use std::collections::BTreeMap;
-use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
+use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU64, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
 use libdebug_image::Image;
-use libdebug_kernel::{Death, Latch, Pid, ProcessMemory, Signal, Tid, fork_generation, proc};
+use libdebug_kernel::{Death, KernelError, Latch, Pid, ProcessMemory, Signal, Tid, fork_generation, proc};
 
 use crate::breakpoint::BreakpointId;
+use crate::debugger::Debugger;
 use crate::error::BoxError;
 use crate::handler::HandlerId;
 use crate::host::Host;
 use crate::io::{Foreground, ProcessIo};
-use crate::mailbox::{Mailbox, lock};
-use crate::rally::Rally;
+use crate::mailbox::lock;
 use crate::registers::RegisterCache;
 use crate::syscall::SyscallSide;
-use crate::tracer::Command;
+use crate::tree::Link;
 
 /// A lock for reading that survives a panic of another holder.
 pub(crate) fn read<T>(lock: &RwLock<T>) -> RwLockReadGuard<'_, T> {
@@ -31,10 +31,27 @@ pub(crate) fn write<T>(lock: &RwLock<T>) -> RwLockWriteGuard<'_, T> {
     lock.write().unwrap_or_else(PoisonError::into_inner)
 }
 
+/// Names one debugger of a tree.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub(crate) struct DebuggerId(pub(crate) u64);
+
+impl DebuggerId {
+    fn next() -> Self {
+        static NEXT: AtomicU64 = AtomicU64::new(0);
+        Self(NEXT.fetch_add(1, Ordering::Relaxed))
+    }
+}
+
 /// One debugger, as its tracer thread and its users' threads share it.
 pub(crate) struct Shared {
     pub(crate) host: Arc<dyn Host>,
-    pub(crate) mailbox: Mailbox<Command>,
+    pub(crate) id: DebuggerId,
+    pub(crate) link: Arc<Link>,
+    /// Whether new processes of the process get debuggers of their own.
+    pub(crate) follow_children: AtomicBool,
+    /// Those debuggers, in the order of their processes' creation.
+    pub(crate) children: Mutex<Vec<Debugger>>,
+    pub(crate) births: Births,
     /// Set while nothing of the process runs: stopped, dead, or no process at all.
     pub(crate) stopped: Latch,
     /// A user wants the process to stop; cleared when it has.
@@ -53,8 +70,58 @@ pub(crate) struct Shared {
     pub(crate) foreground: Mutex<Option<Foreground>>,
     pub(crate) fast_memory: AtomicBool,
     pub(crate) share_cpu: AtomicBool,
-    pub(crate) rally: Rally,
     pub(crate) auto_interrupt: AtomicBool,
+    /// System calls that somebody handles are to be told from the others by a filter in the program.
+    pub(crate) filters_syscalls: AtomicBool,
+    /// Programs that look for a debugger are not to find one.
+    pub(crate) escape_antidebug: AtomicBool,
+    /// The streams are another debugger's, which closes them.
+    borrows_io: bool,
+    /// Nobody carries out commands any more.
+    pub(crate) ended: AtomicBool,
+}
+
+/// Which children users have waited for.
+#[derive(Default)]
+pub(crate) struct Births {
+    /// Set while there is a child that nobody has waited for. There as soon as somebody waits: a descriptor for each
+    /// debugger of a large tree would be many.
+    unseen: OnceLock<Latch>,
+    taken: AtomicUsize,
+}
+
+impl Births {
+    /// The latch to wait for.
+    pub(crate) fn watch(&self) -> libdebug_kernel::Result<&Latch> {
+        if self.unseen.get().is_none() {
+            let latch = Latch::new()?;
+            latch.set();
+            // Somebody else's is as good.
+            let _ = self.unseen.set(latch);
+        }
+        self.unseen.get().ok_or(KernelError::Gone { call: "eventfd", tid: Tid(0) })
+    }
+
+    /// The oldest of `children` that was not taken yet.
+    pub(crate) fn take(&self, children: &[Debugger]) -> Option<Debugger> {
+        let next = children.get(self.taken.load(Ordering::Acquire)).cloned();
+        if next.is_some() {
+            self.taken.fetch_add(1, Ordering::AcqRel);
+        } else if let Some(latch) = self.unseen.get() {
+            latch.clear();
+        }
+        next
+    }
+
+    pub(crate) fn tell(&self) {
+        if let Some(latch) = self.unseen.get() {
+            latch.set();
+        }
+    }
+
+    fn forget(&self) {
+        self.taken.store(0, Ordering::Release);
+    }
 }
 
 /// A file's content, as far as stat(2) can tell: a rebuilt program is another file.
@@ -68,11 +135,36 @@ pub(crate) struct FileIdentity {
 
 impl Shared {
     pub(crate) fn new(host: Arc<dyn Host>) -> libdebug_kernel::Result<Self> {
+        Self::linked(host, Arc::new(Link::new()), false)
+    }
+
+    /// For a child of this debugger's process: blank, but for what concerns how it is debugged.
+    pub(crate) fn child(&self) -> libdebug_kernel::Result<Self> {
+        let child = Self::linked(Arc::clone(&self.host), Arc::clone(&self.link), true)?;
+        let same =
+            |to: &AtomicBool, from: &AtomicBool| to.store(from.load(Ordering::Acquire), Ordering::Release);
+        same(&child.kill_on_exit, &self.kill_on_exit);
+        same(&child.follow_children, &self.follow_children);
+        same(&child.fast_memory, &self.fast_memory);
+        same(&child.auto_interrupt, &self.auto_interrupt);
+        same(&child.escape_antidebug, &self.escape_antidebug);
+        same(&child.filters_syscalls, &self.filters_syscalls);
+        *lock(&child.io) = lock(&self.io).clone();
+        Ok(child)
+    }
+
+    fn linked(host: Arc<dyn Host>, link: Arc<Link>, borrows_io: bool) -> libdebug_kernel::Result<Self> {
         let stopped = Latch::new()?;
         stopped.set();
         Ok(Self {
             host,
-            mailbox: Mailbox::new(),
+            id: DebuggerId::next(),
+            link,
+            follow_children: AtomicBool::new(false),
+            children: Mutex::new(Vec::new()),
+            births: Births::default(),
+            borrows_io,
+            ended: AtomicBool::new(false),
             stopped,
             interrupt: AtomicBool::new(false),
             generation: fork_generation(),
@@ -85,8 +177,9 @@ impl Shared {
             foreground: Mutex::new(None),
             fast_memory: AtomicBool::new(true),
             share_cpu: AtomicBool::new(true),
-            rally: Rally::new(),
             auto_interrupt: AtomicBool::new(false),
+            escape_antidebug: AtomicBool::new(false),
+            filters_syscalls: AtomicBool::new(false),
         })
     }
 
@@ -97,6 +190,30 @@ impl Shared {
 
     pub(crate) fn set_session(&self, session: Option<Arc<Session>>) {
         *write(&self.session) = session;
+    }
+
+    /// Other handles to the streams of a process that is gone must not keep its descriptors open.
+    pub(crate) fn close_io(&self) {
+        if let Some(io) = lock(&self.io).as_ref().filter(|_| !self.borrows_io) {
+            io.close();
+        }
+    }
+
+    /// Nobody carries out commands any more: nobody is to wait for that.
+    pub(crate) fn close(&self) {
+        self.ended.store(true, Ordering::Release);
+        if let Some(session) = self.session() {
+            session.closed.store(true, Ordering::Release);
+            session.set_phase(Phase::Dead);
+        }
+        self.forget_children();
+        self.stopped.set();
+    }
+
+    /// Debuggers of children that nobody else holds end. Without the lock: each tells its own children.
+    pub(crate) fn forget_children(&self) {
+        self.births.forget();
+        drop(std::mem::take(&mut *lock(&self.children)));
     }
 
     /// A callback failed: the next wait of a user's thread says so.

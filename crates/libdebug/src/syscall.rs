@@ -6,6 +6,7 @@ use std::sync::{Arc, RwLock};
 use libdebug_arch::SyscallAbi;
 use libdebug_kernel::SyscallCall;
 
+use crate::acceleration::Filters;
 use crate::debugger::Debugger;
 use crate::error::{Error, Result};
 use crate::handler::{Action, CallbackResult, HandlerId, Life};
@@ -272,9 +273,11 @@ impl Syscalls {
         self.handlers.retain(|cell| cell.id != id);
     }
 
-    /// Whether anybody wants to hear of any call.
-    pub(crate) fn are_wanted(&self) -> bool {
-        self.observer.is_some() || self.handlers.iter().any(|cell| cell.life.is_enabled())
+    /// Whether anybody wants to hear of a call that is not among `filtered`.
+    pub(crate) fn are_wanted(&self, filtered: &Filters) -> bool {
+        let unfiltered = |number: u64| !filtered.covers(number);
+        let mut enabled = self.handlers.iter().filter(|cell| cell.life.is_enabled());
+        self.observer.is_some() || enabled.any(|cell| cell.number.is_none_or(unfiltered))
     }
 
     /// The newest enabled handler of that number, else the newest of all numbers.
@@ -323,9 +326,9 @@ mod tests {
     #[test]
     fn disabled_handlers_want_nothing() {
         let syscalls = handlers(&[Some(1)]);
-        assert!(syscalls.are_wanted());
+        assert!(syscalls.are_wanted(&Filters::default()));
         syscalls.handler_for(1).unwrap().life.set_enabled(false);
-        assert!(!syscalls.are_wanted());
+        assert!(!syscalls.are_wanted(&Filters::default()));
     }
 
     #[test]

@@ -1,4 +1,4 @@
-//! The tracer thread: the closed set of commands, and the loop that serves them and the kernel's events.
+//! One debugger on the tracer thread: the closed set of commands, and how each is carried out.
 
 use std::cell::{Cell, RefCell};
 use std::collections::BTreeSet;
@@ -6,7 +6,7 @@ use std::rc::Rc;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
-use libdebug_kernel::{Bell, Event, Pid, Ptrace, Signal, SignalInfo, Tid, Wait};
+use libdebug_kernel::{Bell, Event, Pid, Signal, SignalInfo, Tid};
 
 use crate::breakpoint::{BreakpointCell, BreakpointId, BreakpointSpec};
 use crate::error::{Error, Result};
@@ -14,7 +14,8 @@ use crate::handler::HandlerId;
 use crate::launch::LaunchSpec;
 use crate::mailbox::{Responder, lock};
 use crate::process::{Process, Run};
-use crate::session::{Phase, Session, Shared};
+use crate::roll::Roll;
+use crate::session::{Session, Shared};
 use crate::signal::{CatcherCell, CatcherSpec};
 use crate::syscall::{SyscallCell, SyscallObserver, SyscallSpec};
 
@@ -64,6 +65,12 @@ pub(crate) enum Command {
     BlockSignals(BTreeSet<Signal>, Responder<Result<()>>),
     ObserveSyscalls(Option<SyscallObserver>, Responder<Result<()>>),
     SignalInfo(Tid, Responder<Result<Option<SignalInfo>>>),
+    CallFunction {
+        tid: Tid,
+        function: u64,
+        arguments: Vec<u64>,
+        answer: Responder<Result<u64>>,
+    },
     InvokeSyscall {
         tid: Tid,
         number: u64,
@@ -77,82 +84,23 @@ pub(crate) enum Command {
 /// The tracer thread's own side of one debugger.
 pub(crate) struct Tracer {
     pub(crate) shared: Arc<Shared>,
-    pub(crate) bell: Bell,
+    pub(crate) bell: Rc<Bell>,
+    pub(crate) roll: Rc<Roll>,
     pub(crate) process: RefCell<Option<Process>>,
     next_id: Cell<u64>,
     /// How many callbacks are being run, one inside the other's steps.
     pub(crate) callbacks: Cell<u32>,
     /// Something that wants the process to stay stopped was handled in the middle of a callback.
     pub(crate) stop_wanted: Cell<bool>,
-    /// Threads of processes that were let go, on their way out.
-    lingering: RefCell<BTreeSet<Tid>>,
-}
-
-thread_local! {
-    /// The tracer that this thread is, so that a callback's requests need no hand-over.
-    static CURRENT: RefCell<Option<Rc<Tracer>>> = const { RefCell::new(None) };
-}
-
-/// The tracer of `shared` if the calling thread is it: a callback is running.
-pub(crate) fn current(shared: &Arc<Shared>) -> Option<Rc<Tracer>> {
-    CURRENT.with_borrow(|tracer| tracer.clone().filter(|tracer| Arc::ptr_eq(&tracer.shared, shared)))
-}
-
-/// The whole life of a tracer thread.
-pub(crate) fn run(shared: &Arc<Shared>) {
-    let (bell, doorbell) = Bell::for_this_thread();
-    shared.mailbox.connect(doorbell);
-    let tracer = Rc::new(Tracer {
-        shared: Arc::clone(shared),
-        bell,
-        process: RefCell::new(None),
-        next_id: Cell::new(0),
-        callbacks: Cell::new(0),
-        stop_wanted: Cell::new(false),
-        lingering: RefCell::new(BTreeSet::new()),
-    });
-    CURRENT.set(Some(Rc::clone(&tracer)));
-    let _farewell = Farewell(Arc::clone(shared));
-    tracer.serve();
-}
-
-/// Whatever ends the tracer thread, nobody is left waiting for it.
-struct Farewell(Arc<Shared>);
-
-impl Drop for Farewell {
-    fn drop(&mut self) {
-        CURRENT.set(None);
-        if let Some(session) = self.0.session() {
-            session.closed.store(true, Ordering::Release);
-            session.set_phase(Phase::Dead);
-        }
-        self.0.mailbox.close();
-        self.0.stopped.set();
-    }
 }
 
 impl Tracer {
-    fn serve(&self) {
-        loop {
-            let command = if self.is_running() || self.has_lingering() {
-                self.shared.mailbox.take_or_wait()
-            } else {
-                self.shared.mailbox.free();
-                self.shared.rally.await_turn(|| self.shared.mailbox.has_command());
-                Some(self.shared.mailbox.take_or_sleep())
-            };
-            match command {
-                Some(Command::Terminate(answer)) => {
-                    self.end();
-                    return answer.send(());
-                }
-                Some(command) => self.execute(command),
-                None => self.turn(),
-            }
-        }
+    pub(crate) fn new(shared: Arc<Shared>, bell: Rc<Bell>, roll: Rc<Roll>, process: Option<Process>) -> Self {
+        let (next_id, callbacks, stop_wanted) = (Cell::new(0), Cell::new(0), Cell::new(false));
+        Self { shared, bell, roll, process: RefCell::new(process), next_id, callbacks, stop_wanted }
     }
 
-    fn end(&self) {
+    pub(crate) fn end(&self) {
         let mut process = self.process.borrow_mut();
         if let Some(process) = process.as_mut() {
             let ended = if self.shared.kill_on_exit.load(Ordering::Acquire) {
@@ -161,30 +109,50 @@ impl Tracer {
                 Process::detach
             };
             let _ = ended(process, &self.bell);
+            self.roll.let_linger(std::mem::take(&mut process.threads).into_keys());
         }
         *process = None;
     }
 
-    /// Nobody runs but threads that were on their way out when their process was let go. They stay ours until they
-    /// are dead, and their process does not end for its own parent before we have heard of that.
-    fn await_lingering(&self) {
-        let ptrace = Ptrace::for_this_thread();
-        let mut lingering = self.lingering.borrow_mut();
-        match ptrace.wait(&self.bell) {
-            Ok(Wait::Tracee(tid, Event::Died(_))) => drop(lingering.remove(&tid)),
-            Ok(Wait::Tracee(tid, Event::Stopped(_))) => drop(ptrace.cont(tid, None)),
-            Ok(Wait::Rung) => self.bell.answer(),
-            Ok(Wait::Interrupted) => {}
-            Ok(Wait::NoTracees) | Err(_) => lingering.clear(),
-        }
-    }
-
-    fn has_lingering(&self) -> bool {
-        self.process.borrow().is_none() && !self.lingering.borrow().is_empty()
-    }
-
-    fn is_running(&self) -> bool {
+    pub(crate) fn is_running(&self) -> bool {
         self.process.borrow().as_ref().is_some_and(|process| !process.frozen)
+    }
+
+    /// Whether there is something to do without another wait: a user wants a stop, or events have come while another
+    /// process's were waited for.
+    pub(crate) fn is_called(&self) -> bool {
+        self.shared.interrupt.load(Ordering::Acquire) || self.roll.has_events_of(self.shared.id)
+    }
+
+    pub(crate) fn answer_call(&self) {
+        let event = self.roll.take_of(self.shared.id);
+        self.after(|process, bell| {
+            if let Some((tid, event)) = event {
+                process.on_event(tid, event, bell);
+            }
+        });
+    }
+
+    pub(crate) fn take_event(&self, tid: Tid, event: Event) {
+        self.after(|process, bell| process.take_event(tid, event, bell));
+    }
+
+    /// The kernel says that there are no tracees any more.
+    pub(crate) fn lost_all(&self) {
+        self.after(|process, _| process.bury_all());
+    }
+
+    /// All that follows from an event.
+    fn after(&self, act: impl FnOnce(&mut Process, &Bell)) {
+        if let Some(process) = self.process.borrow_mut().as_mut() {
+            act(process, &self.bell);
+            if process.happenings.is_empty() && !self.shared.interrupt.load(Ordering::Acquire) {
+                return;
+            }
+            self.shared.link.mailbox.awake();
+            process.freeze(&self.bell);
+        }
+        self.attend();
     }
 
     /// Tells users' threads that the process is stopped; in the middle of a callback it is not, to them.
@@ -192,24 +160,6 @@ impl Tracer {
         if self.callbacks.get() == 0 {
             process.publish();
         }
-    }
-
-    /// One wait, and all that follows from it.
-    fn turn(&self) {
-        if !self.is_running() {
-            return self.await_lingering();
-        }
-        if let Some(process) = self.process.borrow_mut().as_mut() {
-            if !self.shared.interrupt.load(Ordering::Acquire) {
-                process.wait_once(&self.bell);
-            }
-            if process.happenings.is_empty() && !self.shared.interrupt.load(Ordering::Acquire) {
-                return;
-            }
-            self.shared.mailbox.awake();
-            process.freeze(&self.bell);
-        }
-        self.attend();
     }
 
     /// Carries out one command; also called by callbacks, on this thread.
@@ -252,6 +202,9 @@ impl Tracer {
                 answer.send(self.change(|process| process.syscalls.observer = observer));
             }
             Command::SignalInfo(tid, answer) => answer.send(self.paused(|process| process.signal_info(tid))),
+            Command::CallFunction { tid, function, arguments, answer } => {
+                answer.send(self.call_function(tid, function, &arguments));
+            }
             Command::InvokeSyscall { tid, number, arguments, answer } => {
                 answer.send(self.invoke(tid, number, arguments));
             }
@@ -262,12 +215,12 @@ impl Tracer {
 
     fn launch(&self, spec: LaunchSpec) -> Result<Arc<Session>> {
         self.shared.kill_on_exit.store(spec.kill_on_exit, Ordering::Release);
-        self.begun(Process::launch(&self.shared, spec, &self.bell))
+        self.begun(Process::launch(&self.shared, &self.roll, spec, &self.bell))
     }
 
     fn attach(&self, pid: Pid, kill_on_exit: bool) -> Result<Arc<Session>> {
         self.shared.kill_on_exit.store(kill_on_exit, Ordering::Release);
-        self.begun(Process::attach(&self.shared, pid, kill_on_exit, &self.bell))
+        self.begun(Process::attach(&self.shared, &self.roll, pid, kill_on_exit, &self.bell))
     }
 
     /// A new session, or none: in either case whoever waits for the outcome can stop waiting.
@@ -290,7 +243,7 @@ impl Tracer {
         let ended = end(process.as_mut().ok_or(Error::NoProcess)?, &self.bell);
         if ended.is_ok() {
             let left = process.take().map(|process| process.threads).unwrap_or_default();
-            self.lingering.borrow_mut().extend(left.into_keys());
+            self.roll.let_linger(left.into_keys());
             self.shared.stopped.set();
         }
         ended
@@ -374,7 +327,14 @@ impl Tracer {
 
     fn handle_syscall(&self, spec: SyscallSpec) -> Result<Arc<SyscallCell>> {
         let cell = Arc::new(SyscallCell::new(self.next_handler(), spec));
-        self.change(|process| process.syscalls.add(Arc::clone(&cell)))?;
+        let filter = cell.number.filter(|_| self.shared.filters_syscalls.load(Ordering::Acquire));
+        self.paused(|process| {
+            if let Some(number) = filter {
+                process.accelerate(number)?;
+            }
+            process.syscalls.add(Arc::clone(&cell));
+            Ok(())
+        })?;
         Ok(cell)
     }
 

@@ -13,10 +13,8 @@ use crate::immediate::must_not_wait;
 use crate::io::{IoError, ProcessIo, ProcessState, Wait};
 use crate::mailbox::{Posted, Reply, Responder, lock, reply};
 use crate::session::{Phase, Session, Shared, read};
-use crate::tracer::{self, Command};
-
-/// The bit of the latch among what is waited for.
-const STOPPED: u32 = 1;
+use crate::tracer::Command;
+use crate::tree;
 
 impl Debugger {
     /// Blocks until the process has stopped or ended; at once when it has.
@@ -53,23 +51,74 @@ impl Debugger {
         let check = || self.check_host();
         let check: Option<&dyn Fn() -> Result<()>> =
             if self.shared().host.has_check() { Some(&check) } else { None };
-        let until = deadline.map(|(until, _)| until);
-        if self.shared().rally.await_turn(|| self.shared().stopped.is_set()) {
+        if self.shared().link.rally.await_turn(|| self.shared().stopped.is_set()) {
             return Ok(());
         }
+        self.await_latches(deadline, check, &[&self.shared().stopped])
+    }
+
+    /// Blocks until one of `latches` is set, and reads the process's output meanwhile.
+    fn await_latches(
+        &self,
+        deadline: Option<(Instant, Duration)>,
+        check: Option<&dyn Fn() -> Result<()>>,
+        latches: &[&Latch],
+    ) -> Result<()> {
+        let until = deadline.map(|(until, _)| until);
+        let of_latches = (1 << latches.len()) - 1;
         let io = self.io();
-        while !self.shared().stopped.is_set() {
+        while !latches.iter().any(|latch| latch.is_set()) {
             let sources = io.as_ref().map_or_else(Vec::new, |io| io.sources());
-            let stopped = self.shared().stopped.watch();
-            let mut awaited = vec![(stopped.as_fd(), Interest::Read)];
+            let watched: Vec<_> = latches.iter().map(|latch| latch.watch()).collect();
+            let mut awaited: Vec<_> = watched.iter().map(|latch| (latch.as_fd(), Interest::Read)).collect();
             awaited.extend(sources.iter().map(|source| (source.as_fd(), Interest::Read)));
             match wait_ready(&awaited, until, check)? {
                 Readiness::TimedOut => return Err(self.timeout(deadline)),
-                Readiness::Ready(bits) if bits & !STOPPED != 0 => io.iter().try_for_each(|io| io.absorb())?,
+                Readiness::Ready(bits) if bits & !of_latches != 0 => {
+                    io.iter().try_for_each(|io| io.absorb())?;
+                }
                 Readiness::Ready(_) | Readiness::Interrupted => {}
             }
         }
         Ok(())
+    }
+
+    /// The next child that nobody was told of by this method yet, as soon as there is one; `None` when the process
+    /// stops or ends without another one.
+    ///
+    /// ```
+    /// # fn main() -> libdebug::Result<()> {
+    /// use libdebug::Debugger;
+    /// let script = "(exit 3); exit 4";
+    /// let debugger = Debugger::builder("/bin/sh").arg("-c").arg(script).follow_children(true).run()?;
+    /// debugger.cont()?;
+    /// let child = debugger.wait_child(None)?.expect("a subshell");
+    /// child.cont()?;
+    /// assert_eq!((child.exit_code()?, debugger.exit_code()?), (Some(3), Some(4)));
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    /// As [`Debugger::wait_timeout`].
+    pub fn wait_child(&self, timeout: Option<Duration>) -> Result<Option<Self>> {
+        self.forbid_in_callback("wait_child")?;
+        self.open_session()?;
+        let deadline = timeout.map(|timeout| (Instant::now() + timeout, timeout));
+        let check = || self.check_host();
+        let check: Option<&dyn Fn() -> Result<()>> =
+            if self.shared().host.has_check() { Some(&check) } else { None };
+        let born = self.shared().births.watch()?;
+        loop {
+            let next = self.shared().births.take(&lock(&self.shared().children));
+            if next.is_some() {
+                return Ok(next);
+            }
+            if self.shared().stopped.is_set() {
+                return self.raise_failure().map(|()| None);
+            }
+            self.await_latches(deadline, check, &[born, &self.shared().stopped])?;
+        }
     }
 
     fn timeout(&self, deadline: Option<(Instant, Duration)>) -> Error {
@@ -77,7 +126,10 @@ impl Debugger {
         let cells = self.shared().session().map(live).unwrap_or_default();
         let living = cells.iter().filter(|cell| cell.death().is_none());
         let threads = living.map(|cell| (cell.tid, proc::activity(cell.tid))).collect();
-        Error::Timeout { waited: deadline.map_or(Duration::ZERO, |(_, waited)| waited), threads }
+        let still =
+            |child: &Self| child.shared().session().is_some_and(|session| session.phase() == Phase::Stopped);
+        let children = self.children().iter().filter(|child| still(child)).filter_map(Self::pid).collect();
+        Error::Timeout { waited: deadline.map_or(Duration::ZERO, |(_, waited)| waited), threads, children }
     }
 
     /// Stops the process; nothing to do when it is stopped. In a callback: the process stays stopped after it.
@@ -87,11 +139,11 @@ impl Debugger {
     /// [`Error::NoProcess`], [`Error::Terminated`].
     pub fn interrupt(&self) -> Result<()> {
         let session = self.open_session()?;
-        if let Some(tracer) = tracer::current(self.shared()) {
+        if let Some(tracer) = tree::current(self.shared()) {
             tracer.note_stop_wanted(true);
         } else if session.phase() == Phase::Running {
             self.shared().interrupt.store(true, Ordering::Release);
-            self.shared().mailbox.ring();
+            self.shared().link.mailbox.ring();
         }
         Ok(())
     }
@@ -209,14 +261,19 @@ impl Debugger {
         self.check_owner()?;
         let (responder, answer) = reply();
         let command = command(responder);
-        if let Some(tracer) = tracer::current(self.shared()) {
+        if let Some(tracer) = tree::current(self.shared()) {
             tracer.execute(command);
             return answer.wait().ok_or(Error::Terminated);
         }
         if must_not_wait() {
             return Err(Error::WouldWait);
         }
-        let posted = self.shared().mailbox.post(command).map_err(|_| Error::Terminated)?;
+        let posted = self
+            .shared()
+            .link
+            .mailbox
+            .post((Arc::clone(self.shared()), command))
+            .map_err(|_| Error::Terminated)?;
         self.await_answer(posted, answer)
     }
 
@@ -228,7 +285,7 @@ impl Debugger {
             if self.shared().host.has_check() { Some(&check) } else { None };
         let answered = answer.wait_for(posted, check);
         if let Err(Error::Interrupted(_)) = answered {
-            self.shared().mailbox.withdraw(posted);
+            self.shared().link.mailbox.withdraw(posted);
         }
         answered
     }
@@ -240,7 +297,7 @@ impl Debugger {
 
 /// Whether the calling thread runs one of this debugger's callbacks.
 pub(crate) fn tracer_is_current(shared: &Arc<Shared>) -> bool {
-    tracer::current(shared).is_some()
+    tree::current(shared).is_some()
 }
 
 fn describe_stops(session: &Session) -> String {

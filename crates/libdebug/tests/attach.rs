@@ -250,6 +250,50 @@ fn detaching_right_after_a_step_or_a_hit_kills_nobody() {
 }
 
 #[test]
+fn a_step_that_has_not_ended_when_its_program_is_let_go_kills_nobody() {
+    for (how, call, wanted) in [("pause", 34, "done signalled\n"), ("read", 0, "done hello\n")] {
+        for round in 0..20 {
+            let mut free = Free::start("blocked", &[how]);
+            assert_eq!(free.line(), "ready");
+            let pid = free.pid();
+            let asleep = move || {
+                let wanted = format!("sleeping in system call {call}");
+                while !libdebug_kernel::proc::activity(pid.leader()).ends_with(&wanted) {
+                    std::thread::yield_now();
+                }
+            };
+            within("the system call", asleep);
+            let debugger = Debugger::builder("").kill_on_exit(false).attach(pid).unwrap();
+            let thread = debugger.main_thread().unwrap();
+            let stepping = thread.clone();
+            let walker = std::thread::spawn(move || stepping.step());
+            within("a step over the system call", asleep);
+            if round % 2 == 0 {
+                debugger.interrupt().unwrap();
+                within("an interrupted step", move || walker.join().unwrap()).unwrap();
+                debugger.detach().unwrap();
+            } else {
+                // Whoever holds the last handle lets the program go, in the middle of another thread's step.
+                debugger.interrupt().unwrap();
+                drop((debugger, thread));
+                let _ = within("a step whose debugger goes", move || walker.join().unwrap());
+            }
+            within("the end of the trace", move || {
+                while tracer(pid) != 0 {
+                    std::thread::yield_now();
+                }
+            });
+            if how == "read" {
+                free.send("hello\n")
+            } else {
+                kill(pid, 10)
+            }
+            assert_eq!(free.finish(), (wanted.to_owned(), Some(0)), "{how}, round {round}");
+        }
+    }
+}
+
+#[test]
 fn a_stopped_process_stays_stopped_and_goes_on_when_it_is_told_to() {
     let mut free = Free::start("blocked", &["read"]);
     free.line();

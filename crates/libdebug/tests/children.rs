@@ -144,3 +144,107 @@ fn a_process_without_its_leader_can_be_attached_to() {
     drop(io);
     assert_eq!(output(&debugger), "ok\n");
 }
+
+/// Lets a process and all its descendants run to their ends, each as soon as it is there. Answers how each of the
+/// descendants ended.
+fn drive(debugger: &Debugger) -> Vec<Option<libdebug::Death>> {
+    let mut ends = Vec::new();
+    debugger.cont().unwrap();
+    while let Some(child) = debugger.wait_child(Some(PATIENCE)).unwrap() {
+        // One that ends between vfork and exec is there when it is over.
+        child.wait_timeout(PATIENCE).unwrap();
+        if !child.is_dead() {
+            ends.extend(drive(&child));
+        }
+        assert!(child.is_dead(), "{child:?} {:?}", child.main_thread().unwrap().stop_reasons());
+        ends.push(child.death().unwrap());
+    }
+    ends
+}
+
+#[test]
+fn children_of_every_kind_are_followed_to_their_ends() {
+    for (how, code, more) in
+        [("fork", None, 0), ("vfork", None, 0), ("posix_spawn", Some(5), 0), ("system", Some(3), 0)]
+    {
+        within_time(Duration::from_secs(60), how, move || {
+            let path = program("forker");
+            let debugger = Debugger::builder(path).args(["50", how]).follow_children(true).run().unwrap();
+            let threads = own_threads();
+            debugger.breakpoint_with("ends_with", Action::Count).unwrap();
+            let ends = drive(&debugger);
+            assert_eq!(ends.len(), 50 + more, "{how}");
+            for (number, end) in ends.iter().enumerate() {
+                let code = code.unwrap_or(i32::try_from(number).unwrap());
+                assert_eq!(*end, Some(libdebug::Death::Exited(code)), "{how} {number}");
+            }
+            assert_eq!((output(&debugger).as_str(), debugger.exit_code().unwrap()), ("ok\n", Some(0)));
+            assert_eq!(debugger.children().len(), 50 + more);
+            assert!(own_threads() <= threads + 2, "a thread for each child");
+        });
+    }
+}
+
+#[test]
+fn a_child_stands_still_blank_and_on_its_own() {
+    let path = program("forker");
+    let debugger = Debugger::builder(path).args(["1", "fork"]).follow_children(true).run().unwrap();
+    let of_parent = debugger.breakpoint_with("child_code", Action::Count).unwrap();
+    debugger.cont().unwrap();
+    let child = debugger.wait_child(Some(PATIENCE)).unwrap().unwrap();
+    assert_ne!(child.pid(), debugger.pid());
+    assert!(debugger.is_running() && !child.is_running());
+    let thread = child.main_thread().unwrap();
+    assert_eq!(thread.syscall_return().unwrap(), 0, "what fork returns to it");
+    // The waiting parent says who keeps it waiting.
+    let message = debugger.wait_timeout(Duration::from_millis(1)).unwrap_err().to_string();
+    assert!(message.contains(&child.pid().unwrap().to_string()), "{message}");
+    // Its own breakpoint, on the instruction where the parent has one that the child did not inherit.
+    let of_child = child.breakpoint("child_code").unwrap();
+    cont(&child);
+    assert!(of_child.hit_on(&thread).unwrap());
+    thread.set_register("rdi", libdebug::RegisterValue::U64(77)).unwrap();
+    cont(&child);
+    assert_eq!(child.exit_code().unwrap(), Some(77));
+    debugger.wait_timeout(PATIENCE).unwrap();
+    assert_eq!((output(&debugger).as_str(), of_parent.hit_count()), ("wrong\n", 0));
+}
+
+#[test]
+fn following_can_be_switched_at_any_time() {
+    let path = program("forker");
+    let debugger = Debugger::builder(path).args(["4", "fork"]).follow_children(true).run().unwrap();
+    let turns = debugger.breakpoint("by_fork").unwrap();
+    for turn in 0..4 {
+        while turns.hit_count() <= turn {
+            debugger.cont().unwrap();
+            while let Some(child) = debugger.wait_child(Some(PATIENCE)).unwrap() {
+                child.cont().unwrap();
+            }
+        }
+        debugger.set_follows_children(turn % 2 == 0);
+    }
+    assert_eq!((finish(&debugger).as_str(), debugger.children().len()), ("ok\n", 2));
+}
+
+#[test]
+fn dropping_or_running_anew_ends_the_children_too() {
+    let path = program("forker");
+    let alive = |pid: libdebug::Pid| std::path::Path::new(&format!("/proc/{pid}")).exists();
+    let debugger = Debugger::builder(&path).args(["9", "fork"]).follow_children(true).run().unwrap();
+    for _ in 0..2 {
+        debugger.cont().unwrap();
+        let child = debugger.wait_child(Some(PATIENCE)).unwrap().unwrap();
+        let pids = [debugger.pid().unwrap(), child.pid().unwrap()];
+        drop(child);
+        let mut launch = Debugger::builder(&path).args(["9", "fork"]).launch();
+        launch.follow_children = true;
+        debugger.run(&launch).unwrap();
+        assert!(debugger.children().is_empty());
+        common::within("the end of the old processes", move || {
+            while pids.into_iter().any(alive) {
+                std::thread::yield_now();
+            }
+        });
+    }
+}
