@@ -75,11 +75,6 @@ pub fn parse_map(line: &[u8]) -> Option<Map> {
     })
 }
 
-/// What descriptor `number` of a thread is open on: a path, or a name such as `pipe:[1234]`; `None` when it is not open.
-pub fn descriptor(tid: Tid, number: i32) -> Option<PathBuf> {
-    fs::read_link(format!("/proc/{tid}/fd/{number}")).ok()
-}
-
 /// The tids of the threads of `pid`, as they are at this moment.
 ///
 /// # Errors
@@ -132,6 +127,15 @@ pub fn status(tid: Tid) -> Result<Status> {
         filters: filters(number("Seccomp:"), number("Seccomp_filters:")),
         pending: field("SigPnd:").and_then(|value| u64::from_str_radix(value, 16).ok()).unwrap_or(0),
     })
+}
+
+/// What descriptor `number` of `tid` leads to, as /proc tells it: a path, or `pipe:[1234]` and the like.
+///
+/// # Errors
+/// [`KernelError::Gone`] when the thread is dead or has no such descriptor.
+pub fn descriptor(tid: Tid, number: u64) -> Result<PathBuf> {
+    let link = fs::read_link(format!("/proc/{tid}/fd/{number}"));
+    link.map_err(|error| KernelError::new("readlink", tid, Errno(error.raw_os_error().unwrap_or(0))))
 }
 
 /// Kernels before 5.9 tell the mode only (seccomp(2)): 1 strict, 2 filters.

@@ -70,8 +70,7 @@ impl Process {
     }
 
     fn hide_tracer(&self, tid: Tid, descriptor: u64, buffer: u64, length: usize) {
-        let file = i32::try_from(descriptor).ok().and_then(|number| proc::descriptor(tid, number));
-        if !file.is_some_and(|path| names_tracer(&path)) {
+        if !proc::descriptor(tid, descriptor).is_ok_and(|path| names_tracer(&path)) {
             return;
         }
         let memory = self.session.memory();

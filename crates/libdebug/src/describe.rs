@@ -117,7 +117,7 @@ impl Thread {
 
     /// `number` with the file that this descriptor is open on.
     fn with_file(&self, number: String) -> String {
-        let file = number.parse().ok().and_then(|fd| proc::descriptor(self.tid(), fd));
+        let file = number.parse().ok().and_then(|fd| proc::descriptor(self.tid(), fd).ok());
         file.map_or_else(|| number.clone(), |path| format!("{number}<{}>", path.display()))
     }
 }
