@@ -28,7 +28,7 @@ const TRACE: u32 = 0x7ff0_0000;
 ///
 /// ```
 /// let code = libdebug_kernel::trace_filter(libdebug_kernel::AUDIT_ARCH_X86_64, &[39]);
-/// assert_eq!(code.len() / 8, 6);
+/// assert_eq!(code.len() / 8, 7);
 /// ```
 pub fn trace_filter(audit_arch: u32, numbers: &[u32]) -> Vec<u8> {
     let step = |code, operand| Instruction { code, if_true: 0, if_false: 0, operand };

@@ -7,8 +7,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use libdebug::{
-    Access, BreakpointKind, BreakpointSpec, Debugger, Error, FileScope, Launch, Map, Note, Pid, StartAt,
-    Stdio,
+    Access, BreakpointKind, BreakpointSpec, Death, Debugger, Error, FileScope, Launch, Map, Note, Pid,
+    Signal, StartAt, Stdio,
 };
 use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
@@ -21,6 +21,9 @@ use crate::error::{Doing, raise};
 use crate::host::PythonHost;
 use crate::release::Released;
 use crate::switch_interval;
+
+/// What a user who kills a process makes of it.
+const KILLED: Death = Death::Killed(Signal::KILL);
 
 /// The maps of one stop, with what was made of them for users.
 type MapsOfStop = Option<(Arc<[Map]>, Py<PyAny>)>;
@@ -81,9 +84,20 @@ impl DebuggerCore {
         self.engine.set_follows_children(on);
     }
 
+    /// Choose whether a program that looks for a debugger finds none.
+    fn set_escape_antidebug(&self, on: bool) {
+        self.engine.set_escape_antidebug(on);
+    }
+
+    /// Choose how system calls that somebody handles are told from the others: `auto`, `seccomp` or `ptrace`.
+    fn set_syscall_filter(&self, mode: &str) -> PyResult<()> {
+        self.engine.set_syscall_filter(filter_mode_named(mode)?);
+        Ok(())
+    }
+
     /// Start a program, which then stands at its entry point, or at its first instruction.
     #[pyo3(signature = (path, argv, env=None, *, aslr=true, stdio="pipes", at_entry_point=true,
-        kill_on_exit=true, follow_children=true))]
+        kill_on_exit=true))]
     #[expect(clippy::too_many_arguments, reason = "keywords of the Python side, one per property")]
     fn run(
         &self,
@@ -95,11 +109,9 @@ impl DebuggerCore {
         stdio: &str,
         at_entry_point: bool,
         kill_on_exit: bool,
-        follow_children: bool,
     ) -> PyResult<()> {
         let mut launch = Launch::new(path);
         (launch.argv, launch.env, launch.aslr, launch.kill_on_exit) = (argv, env, aslr, kill_on_exit);
-        launch.follow_children = follow_children;
         launch.stdio = stdio_named(stdio)?;
         launch.start_at = if at_entry_point { StartAt::EntryPoint } else { StartAt::FirstInstruction };
         self.begin(py, |engine| engine.run(&launch))
@@ -200,6 +212,13 @@ impl DebuggerCore {
         self.engine.is_debugging()
     }
 
+    /// Whether the process has ended, but not by SIGKILL. Does not wait.
+    #[getter]
+    fn ended(&self) -> bool {
+        let ended = |thread: libdebug::Thread| thread.death().is_some_and(|death| death != KILLED);
+        self.engine.is_dead() && self.engine.main_thread().is_ok_and(ended)
+    }
+
     /// Whether the calling thread is in a callback.
     #[getter]
     fn in_callback(&self) -> bool {
@@ -261,7 +280,7 @@ impl DebuggerCore {
         length: u8,
         callback: Option<Py<PyAny>>,
     ) -> PyResult<Py<Breakpoint>> {
-        let action = action_for(callback.as_ref().map(|callback| callback.bind(py)), &self.table)?;
+        let action = action_for(py, callback.as_ref(), &self.table)?;
         let called = matches!(action, libdebug::Action::Call(_));
         let spec = BreakpointSpec { address, symbol, kind: kind_of(condition, length)?, action };
         let handle = self.blocking(py, Doing::Other, |engine| engine.set_breakpoint(spec))?;
@@ -326,6 +345,10 @@ impl DebuggerCore {
 
     pub(crate) fn engine(&self) -> &Debugger {
         &self.engine
+    }
+
+    pub(crate) fn table(&self) -> &Arc<Table> {
+        &self.table
     }
 
     fn with_maps<T>(&self, act: impl FnOnce(&mut MapsOfStop) -> T) -> T {
@@ -406,6 +429,15 @@ pub(crate) fn resolve(
 
 fn warn(py: Python<'_>, notes: &[Note]) -> PyResult<()> {
     notes.iter().try_for_each(|note| say(py, "warning", &note.to_string()))
+}
+
+fn filter_mode_named(name: &str) -> PyResult<libdebug::SyscallFilterMode> {
+    match name {
+        "auto" => Ok(libdebug::SyscallFilterMode::Auto),
+        "seccomp" => Ok(libdebug::SyscallFilterMode::Seccomp),
+        "ptrace" => Ok(libdebug::SyscallFilterMode::Ptrace),
+        _ => Err(PyValueError::new_err("syscall_filter must be auto, seccomp or ptrace")),
+    }
 }
 
 fn stdio_named(name: &str) -> PyResult<Stdio> {

@@ -94,7 +94,11 @@ pub(crate) fn raise(py: Python<'_>, doing: Doing, error: Error) -> PyErr {
             "Symbol {name} not found in the specified mapped file. Please specify a valid symbol."
         )),
         Error::BadSymbol(_) => SymbolNotFoundError::new_err(text),
-        Error::NoSuchSignal(_) => PyValueError::new_err(text),
+        Error::NoSuchSignal(_)
+        | Error::Uncatchable(_)
+        | Error::NoSuchSyscall(_)
+        | Error::NoSuchArgument(_)
+        | Error::SelfHijack(_) => PyValueError::new_err(text),
         Error::Breakpoint(_) => BreakpointError::new_err(text),
         Error::Register(RegisterError::ValueOutOfRange { .. }) => register_overflow(py, &text),
         Error::Register(RegisterError::WrongKind { .. }) => PyTypeError::new_err(text),
@@ -110,9 +114,28 @@ pub(crate) fn raise(py: Python<'_>, doing: Doing, error: Error) -> PyErr {
     }
 }
 
+/// What a callback raised, on its way through the engine.
+#[derive(Debug)]
+pub(crate) struct CallbackFailure {
+    /// Of what kind of handler the callback is.
+    pub(crate) kind: &'static str,
+    pub(crate) error: PyErr,
+}
+
+impl std::fmt::Display for CallbackFailure {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        self.error.fmt(f)
+    }
+}
+
+impl std::error::Error for CallbackFailure {}
+
 fn callback_failed(py: Python<'_>, cause: BoxError) -> PyErr {
-    let cause = original(cause);
-    let text = format!("Unhandled exception in breakpoint callback: {}", cause.value(py));
+    let (kind, cause) = match cause.downcast::<CallbackFailure>() {
+        Ok(failure) => (failure.kind, failure.error),
+        Err(other) => ("native", original(other)),
+    };
+    let text = format!("Unhandled exception in {kind} callback: {}", cause.value(py));
     let error = CallbackError::new_err(text);
     error.set_cause(py, Some(cause));
     error

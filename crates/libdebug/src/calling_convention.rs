@@ -127,7 +127,17 @@ impl Thread {
         if self.is_dead() || self.is_zombie() {
             return Err(Error::Died { tid: self.tid(), how: self.death() });
         }
+        if !self.is_at_signal() {
+            return Ok(None);
+        }
         self.debugger().ask(|answer| Command::SignalInfo(self.tid(), answer))?
+    }
+
+    /// A trap that the debugger has caused is no signal of the program's.
+    fn is_at_signal(&self) -> bool {
+        let stop = lock(&self.cell().stop);
+        let is_signal = |reason: &StopReason| matches!(reason, StopReason::Signal(_) | StopReason::Caught(_));
+        stop.deliver.is_some() || stop.reasons.iter().any(is_signal)
     }
 
     /// Has the thread make a system call, and answers what the kernel did: a negative errno on failure. The thread

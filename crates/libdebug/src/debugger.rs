@@ -103,9 +103,6 @@ impl Debugger {
         self.forbid_in_callback("run")?;
         self.kill_if_any()?;
         let (spec, io) = launch.prepare()?;
-        self.set_follows_children(launch.follow_children);
-        self.set_escape_antidebug(launch.escape_antidebug);
-        self.set_syscall_filter(launch.syscall_filter);
         self.shared.link.rally.user_is_here();
         *lock(&self.shared.io) = io.map(Arc::new);
         self.begin(|answer| Command::Launch(Box::new(spec), answer))

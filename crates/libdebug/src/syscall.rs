@@ -8,8 +8,9 @@ use libdebug_kernel::SyscallCall;
 
 use crate::acceleration::Filters;
 use crate::debugger::Debugger;
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::handler::{Action, CallbackResult, HandlerId, Life};
+use crate::handling::NewArguments;
 use crate::session::{read, write};
 use crate::thread::Thread;
 
@@ -40,6 +41,27 @@ impl SyscallSpec {
     pub fn stop(number: Option<u64>) -> Self {
         let (on_enter, on_exit) = (Some(Action::Stop), Some(Action::Stop));
         Self { number, on_enter, on_exit, recursive: false }
+    }
+
+    /// A handler that puts the call `new`, with `arguments`, in the place of every call of `original`.
+    ///
+    /// # Errors
+    /// [`Error::SelfHijack`] when both are the same.
+    pub fn hijack(original: Option<u64>, new: u64, arguments: NewArguments, recursive: bool) -> Result<Self> {
+        if original == Some(new) {
+            return Err(Error::SelfHijack("system call"));
+        }
+        let replace = move |thread: &Thread, _: &SyscallHandler| {
+            thread.set_syscall_number(new)?;
+            for (index, value) in arguments.into_iter().enumerate() {
+                if let Some(value) = value {
+                    thread.set_syscall_argument(index, value)?;
+                }
+            }
+            Ok(())
+        };
+        let on_enter = Some(Action::call_at_syscall(replace));
+        Ok(Self { number: original, on_enter, on_exit: None, recursive })
     }
 }
 

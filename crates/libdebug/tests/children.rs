@@ -237,9 +237,7 @@ fn dropping_or_running_anew_ends_the_children_too() {
         let child = debugger.wait_child(Some(PATIENCE)).unwrap().unwrap();
         let pids = [debugger.pid().unwrap(), child.pid().unwrap()];
         drop(child);
-        let mut launch = Debugger::builder(&path).args(["9", "fork"]).launch();
-        launch.follow_children = true;
-        debugger.run(&launch).unwrap();
+        debugger.run(&Debugger::builder(&path).args(["9", "fork"]).launch()).unwrap();
         assert!(debugger.children().is_empty());
         common::within("the end of the old processes", move || {
             while pids.into_iter().any(alive) {

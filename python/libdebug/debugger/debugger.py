@@ -6,7 +6,7 @@ from __future__ import annotations
 from libdebug._native import DebuggerCore
 from libdebug.commlink.pipe_manager import PipeManager
 from libdebug.debugger.children import Children, checked_follow
-from libdebug.debugger.events import Events
+from libdebug.debugger.handling import Handling
 from libdebug.debugger.internal_debugger_holder import hold
 from libdebug.debugger.main_thread import MainThread
 from libdebug.debugger.program import Program
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 _SHORT_LIMIT = 0.01
 
 
-class Debugger(MainThread, Children, Events):
+class Debugger(MainThread, Children, Handling):
     """A debugger: one program or process at a time. The function `libdebug.debugger` makes them.
 
     What concerns a thread (registers, signals, steps) is the main thread's here; `threads` has them all. An
@@ -44,12 +44,16 @@ class Debugger(MainThread, Children, Events):
         fast_memory: bool,
         kill_on_exit: bool,
         follow_children: bool,
+        escape_antidebug: bool,
+        syscall_filter: str,
     ) -> None:
         """Take the arguments of the function `libdebug.debugger`, which describes them."""
         core = DebuggerCore(self._make_thread)
         core.set_auto_interrupt(auto_interrupt)
         core.fast_memory = fast_memory
         core.follow_children = checked_follow(follow_children)
+        core.set_escape_antidebug(escape_antidebug)
+        core.set_syscall_filter(syscall_filter)
         program = Program(argv, path, env, _debugging(core))
         self._set_up(core, program, aslr, at_entry_point, kill_on_exit)
 
@@ -113,7 +117,6 @@ class Debugger(MainThread, Children, Events):
                 stdio="terminal" if tty else "pipes" if redirect_pipes else "inherit",
                 at_entry_point=self._at_entry_point,
                 kill_on_exit=self._kill_on_exit,
-                follow_children=self.follow_children,
             )
         finally:
             if not self._core.in_callback:
@@ -162,6 +165,7 @@ class Debugger(MainThread, Children, Events):
         self._core.kill()
         self._learn_of_children()
         self._drop_limit()
+        self._look_back()
 
     def terminate(self) -> None:
         """End the process, unless `kill_on_exit` is off, and the debugger, which is of no use after it.
@@ -169,6 +173,7 @@ class Debugger(MainThread, Children, Events):
         The debuggers of its children, and of theirs, end with it.
         """
         self._drop_limit()
+        self._look_back()
         self._learn_of_children()
         self._core.terminate()
         for child in self._born:
@@ -203,6 +208,7 @@ class Debugger(MainThread, Children, Events):
                 exception is the cause.
         """
         self._core.wait(timeout)
+        self._look_back()
         self._learn_of_children()
 
     @alias_of(wait)
