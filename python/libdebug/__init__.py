@@ -12,9 +12,19 @@ Example:
 """
 
 from libdebug.data.breakpoint import Breakpoint
+from libdebug.data.signal_catcher import SignalCatcher
+from libdebug.data.syscall_handler import SyscallHandler
 from libdebug.debugger.debugger import Debugger
 from libdebug.libdebug import debugger
 from libdebug.state.thread_context import ThreadContext
 from libdebug.utils.libcontext import libcontext
 
-__all__ = ["Breakpoint", "Debugger", "ThreadContext", "debugger", "libcontext"]
+__all__ = [
+    "Breakpoint",
+    "Debugger",
+    "SignalCatcher",
+    "SyscallHandler",
+    "ThreadContext",
+    "debugger",
+    "libcontext",
+]

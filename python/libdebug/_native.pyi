@@ -8,6 +8,9 @@ from typing_extensions import disjoint_base
 
 from libdebug.data.memory_map_list import MemoryMapList
 from libdebug.data.registers import RegisterFile, Registers, RegistersAvx, RegistersAvx512
+from libdebug.data.signal_catcher import SignalCatcher
+from libdebug.data.syscall_handler import SyscallHandler
+from libdebug.debugger.handling_core import HandlingCore, SyscallEnter, SyscallExit
 from libdebug.state.thread_context import ThreadContext
 
 _Stream: TypeAlias = Literal["stdout", "stderr"]
@@ -17,6 +20,7 @@ __all__ = [
     "BreakpointError",
     "CallbackError",
     "DebuggerCore",
+    "HandlingCore",
     "InCallbackError",
     "InvalidAddressError",
     "MemoryCore",
@@ -28,11 +32,17 @@ __all__ = [
     "Registers",
     "RegistersAvx",
     "RegistersAvx512",
+    "SignalCatcher",
     "SymbolNotFoundError",
+    "SyscallEnter",
+    "SyscallExit",
+    "SyscallHandler",
     "TerminatedError",
     "ThreadCore",
     "WaitTimeoutError",
     "signal_name",
+    "syscall_name",
+    "syscall_number",
     "tracer_syscalls",
 ]
 
@@ -68,6 +78,12 @@ class RegisterOverflowError(OverflowError, TypeError):
 
 def signal_name(number: int) -> str:
     """Return the name of a signal's number, as signal(7) has it: `SIGSEGV`, `SIGRTMIN+3`."""
+
+def syscall_number(name: str) -> int:
+    """Return the number of a system call by its name."""
+
+def syscall_name(number: int) -> str | None:
+    """Return the name of a system call by its number, None for a number without one."""
 
 def tracer_syscalls() -> int:
     """Return how many system calls the tracer threads of this process have made so far.
@@ -173,11 +189,42 @@ class ThreadCore:
 
     @signal_number.setter
     def signal_number(self, number: int) -> None: ...
-    def register(self, name: str) -> int | float:
-        """Return a register's value by its name, `orig_rax` included."""
+    @property
+    def signal_info(
+        self,
+    ) -> tuple[int, int, str | None, int | None, int | None, int | None, int | None, int | None] | None:
+        """What the kernel tells of the signal that it stopped at.
 
-    def set_register(self, name: str, value: float | bytes) -> None:
-        """Change a register's value by its name, `orig_rax` included."""
+        Signal, code, the code's name, pid, uid, address, value and status, None for what this signal does not
+        have. None when it is stopped at no signal.
+        """
+
+    @property
+    def syscall_number(self) -> int:
+        """The number of the system call that it is in, or would make next."""
+
+    @syscall_number.setter
+    def syscall_number(self, number: int) -> None: ...
+    @property
+    def syscall_return(self) -> int:
+        """What a system call returned, as an unsigned number."""
+
+    @syscall_return.setter
+    def syscall_return(self, value: int) -> None: ...
+    def syscall_argument(self, index: int) -> int:
+        """Return the argument of that index of a system call, 0 to 5."""
+
+    def set_syscall_argument(self, index: int, value: int) -> None:
+        """Change the argument of that index of a system call, 0 to 5."""
+
+    def invoke_syscall(self, number: int, arguments: list[int]) -> int:
+        """Have the thread make a system call.
+
+        Return what the kernel did: a negative errno on failure.
+        """
+
+    def call(self, function: int | str, arguments: list[int]) -> int:
+        """Call a function of the program, by its address or symbol."""
 
     def step(self) -> None:
         """Execute one instruction."""
@@ -229,6 +276,15 @@ class DebuggerCore:
     ) -> None:
         """Start a program, which then stands at its entry point, or at its first instruction."""
 
+    def set_escape_antidebug(self, on: bool) -> None:
+        """Choose whether a program that looks for a debugger finds none."""
+
+    def set_syscall_filter(self, mode: str) -> None:
+        """Choose how system calls that somebody handles are told from the others.
+
+        `auto`, `seccomp` or `ptrace`; ValueError for anything else.
+        """
+
     def attach(self, pid: int, *, kill_on_exit: bool = True) -> None:
         """Attach to a live process, which is stopped then."""
 
@@ -239,7 +295,10 @@ class DebuggerCore:
         """Kill the process and wait for its end."""
 
     def terminate(self) -> None:
-        """End the process, unless it is to live on, and the debugger with its thread."""
+        """End the process, unless it is to live on, and the debugger, and those of all descendants.
+
+        The thread ends with the last debugger of the tree.
+        """
 
     def abandon(self) -> None:
         """Kill the process, unless it is to live on, and leave the debugger's thread to itself.
@@ -247,6 +306,25 @@ class DebuggerCore:
         For an interpreter that ends while a callback does not.
         """
 
+    @property
+    def child_count(self) -> int:
+        """How many children have debuggers of their own. Does not wait."""
+
+    def child(self, place: int, make_thread: Callable[[ThreadCore], ThreadContext]) -> DebuggerCore | None:
+        """Return the debugger of a child by its place, to be held by one object; None if there are fewer."""
+
+    def wait_child(self, timeout: float | None = None) -> int | None:
+        """Wait for the next child that this has not told of yet, and return its place.
+
+        None when the process stops or ends first.
+        """
+
+    @property
+    def follow_children(self) -> bool:
+        """Whether processes that the process creates get debuggers of their own."""
+
+    @follow_children.setter
+    def follow_children(self, on: bool) -> None: ...
     def cont(self) -> None:
         """Let all threads go on, and return at once."""
 
@@ -279,6 +357,10 @@ class DebuggerCore:
         """Whether there is a process that was neither killed nor let go."""
 
     @property
+    def ended(self) -> bool:
+        """Whether the process has ended, but not by SIGKILL. Does not wait."""
+
+    @property
     def in_callback(self) -> bool:
         """Whether the calling thread is in a callback."""
 
@@ -298,6 +380,10 @@ class DebuggerCore:
     def fast_memory(self, on: bool) -> None: ...
     def set_auto_interrupt(self, on: bool) -> None:
         """Choose whether a request made while the process runs interrupts it."""
+
+    @property
+    def kill_on_exit(self) -> bool:
+        """Whether the process ends with the debugger."""
 
     def set_kill_on_exit(self, on: bool) -> None:
         """Choose whether the process ends with the debugger."""

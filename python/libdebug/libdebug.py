@@ -6,7 +6,7 @@ from libdebug.debugger.debugger import Debugger
 
 TYPE_CHECKING = False  # importing `typing` takes longer than all the rest
 if TYPE_CHECKING:
-    from typing import Any
+    from typing import Any, Literal
 
 
 def debugger(
@@ -21,6 +21,7 @@ def debugger(
     kill_on_exit: bool = True,
     escape_antidebug: bool = False,
     follow_children: bool = True,
+    syscall_filter: Literal["auto", "seccomp", "ptrace"] = "auto",
 ) -> Debugger:
     """Return a debugger for a program, which `run()` starts; or, without one, for `attach()`.
 
@@ -36,11 +37,16 @@ def debugger(
             for its next stop.
         fast_memory: whether memory is accessed through /proc/PID/mem, instead of word by word.
         kill_on_exit: whether the process is killed when this interpreter ends.
-        escape_antidebug: only False: system calls are not intercepted yet.
-        follow_children: taken as it comes: forked children run free, unharmed by breakpoints, in either case.
+        escape_antidebug: whether a program that looks for a debugger finds none: `ptrace(PTRACE_TRACEME)`
+            succeeds, once, and `/proc/self/status` names no tracer.
+        follow_children: whether each process that the program creates is stopped and gets a debugger of its
+            own, in `children`; else it runs free, unharmed by breakpoints.
+        syscall_filter: how handled system calls are told from the others: `ptrace` stops at every call;
+            `seccomp` puts a filter into the program, so that all others run at native speed, but the program
+            cannot be detached from any more; `auto` is `ptrace`, as nobody knows whether a script detaches.
 
     Raises:
-        RuntimeError: `escape_antidebug` is on.
+        ValueError: there is no such `syscall_filter`.
         FileNotFoundError: there is no such program.
         TypeError: an argument is of a wrong type.
 
@@ -52,14 +58,14 @@ def debugger(
         True
         >>> d.terminate()
     """
-    if escape_antidebug:
-        raise RuntimeError("escape_antidebug needs system calls to be intercepted, which is not there yet")
-    _ = follow_children
     settings: dict[str, Any] = {
         "aslr": aslr,
         "at_entry_point": continue_to_binary_entrypoint,
         "auto_interrupt": auto_interrupt_on_command,
         "fast_memory": fast_memory,
         "kill_on_exit": kill_on_exit,
+        "follow_children": follow_children,
+        "escape_antidebug": escape_antidebug,
+        "syscall_filter": syscall_filter,
     }
     return Debugger(argv, path, env, **settings)

@@ -256,7 +256,6 @@ def test_a_step_at_a_hardware_breakpoint_executes_its_instruction_and_counts_not
         assert hard.hit_count == 0
 
 
-@pytest.mark.xfail(reason="the first hit makes the program call mmap, which its sandbox forbids")
 @pytest.mark.parametrize("callback", [True, None, lambda *_: None], ids=["count", "stop", "call"])
 @pytest.mark.parametrize("sandbox", ["strict", "filter"])
 def test_a_program_may_be_in_a_sandbox(sandbox: str, callback: Any) -> None:

@@ -130,7 +130,7 @@ def naps(task: str) -> int:
 
 def test_one_thread_for_a_debugger_and_none_for_its_children() -> None:
     before = tasks()
-    with debugging("forker", 1000, "fork") as d:
+    with debugging("forker", 1000, "fork", follow_children=False) as d:
         d.run()
         with running("sleeper"), running("threads", 8, 10):
             assert len(tasks() - before) <= 3

@@ -30,7 +30,7 @@ AT_ONCE = 1.0
 
 @contextmanager
 def talking(*argv: str, cont: bool = True, tty: bool = False) -> Iterator[tuple[Debugger, PipeManager]]:
-    d = debugger(list(argv))
+    d = debugger(list(argv), follow_children=False)
     pipe = d.run(tty=tty)
     assert pipe is not None
     if cont:

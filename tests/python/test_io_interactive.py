@@ -24,7 +24,7 @@ PRELUDE = """
 import os, signal, sys, threading
 from libdebug import debugger
 def start(script, **options):
-    d = debugger(["/bin/sh", "-c", script])
+    d = debugger(["/bin/sh", "-c", script], follow_children=False)
     pipe = d.run(**options)
     d.cont()
     return d, pipe

@@ -296,7 +296,7 @@ def test_children_of_the_host_are_its_own_while_a_debugger_waits() -> None:
 
 
 def test_a_wait_of_a_program_for_its_children_ends() -> None:
-    with running("forker", 5) as d:
+    with running("forker", 5, follow_children=False) as d:
         bp = d.breakpoint("child_code", callback=True, file="binary")
         d.cont()
         d.wait(timeout=LONG)

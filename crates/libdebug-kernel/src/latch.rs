@@ -4,20 +4,21 @@ use std::fs::File;
 use std::io::{Read, Write};
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, OwnedFd};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use crate::error::{KernelError, Result};
 use crate::sys::{block_signals, restore_signals};
 
 /// A flag that threads can wait for: [`Latch::watch`] gives a descriptor that is readable in poll(2) while it is
-/// set (an eventfd). While nobody watches, setting and clearing it is no system call.
+/// set (an eventfd), opened when it is first watched. While nobody watches, setting and clearing it is no system call.
 ///
 /// ```
 /// use std::os::fd::AsFd;
 /// use libdebug_kernel::{Interest, KernelError, Latch, Readiness, wait_ready};
-/// let latch = Latch::new()?;
+/// let latch = Latch::new();
 /// latch.set();
-/// let watched = latch.watch();
+/// let watched = latch.watch()?;
 /// let ready = wait_ready::<KernelError>(&[(watched.as_fd(), Interest::Read)], None, None)?;
 /// assert_eq!(ready, Readiness::Ready(1));
 /// # Ok::<(), KernelError>(())
@@ -28,28 +29,38 @@ pub struct Latch {
     watchers: AtomicUsize,
     /// Whether the descriptor may be readable.
     readable: AtomicBool,
-    file: File,
+    /// Nobody is expected to watch it any more: the last one who does closes the descriptor.
+    spare: AtomicBool,
+    file: Mutex<Option<Arc<File>>>,
 }
 
 /// A latch that a thread waits for, or is about to: the descriptor follows the flag as long as this lives.
 #[derive(Debug)]
-pub struct Watched<'a>(&'a Latch);
+pub struct Watched<'a> {
+    latch: &'a Latch,
+    file: Arc<File>,
+}
+
+impl Default for Latch {
+    fn default() -> Self {
+        Self::new()
+    }
+}
 
 impl Latch {
     /// A latch, not set.
-    ///
-    /// # Errors
-    /// What eventfd(2) says: too many open files.
-    pub fn new() -> Result<Self> {
-        // SAFETY: eventfd takes no pointers; a non-negative result is a descriptor that nobody else owns.
-        let file = unsafe {
-            match libc::eventfd(0, libc::EFD_CLOEXEC | libc::EFD_NONBLOCK) {
-                -1 => return Err(KernelError::last("eventfd")),
-                fd => File::from(OwnedFd::from_raw_fd(fd)),
-            }
-        };
-        let (set, readable) = (AtomicBool::new(false), AtomicBool::new(false));
-        Ok(Self { set, watchers: AtomicUsize::new(0), readable, file })
+    pub const fn new() -> Self {
+        Self {
+            set: AtomicBool::new(false),
+            watchers: AtomicUsize::new(0),
+            readable: AtomicBool::new(false),
+            spare: AtomicBool::new(false),
+            file: Mutex::new(None),
+        }
+    }
+
+    fn slot(&self) -> MutexGuard<'_, Option<Arc<File>>> {
+        self.file.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Whether it is set; no system call.
@@ -69,10 +80,53 @@ impl Latch {
 
     /// The descriptor to wait for, in line with the flag from here on. Look at the flag, watch, wait, and watch
     /// anew for the next wait: a descriptor that was readable says only that the flag was set at some time.
-    pub fn watch(&self) -> Watched<'_> {
+    ///
+    /// # Errors
+    /// What eventfd(2) says: too many open files.
+    pub fn watch(&self) -> Result<Watched<'_>> {
+        // Before the descriptor is looked for, so that nobody closes it from here on.
         self.watchers.fetch_add(1, Ordering::SeqCst);
-        self.follow();
-        Watched(self)
+        match self.open() {
+            Ok(file) => {
+                let watched = Watched { latch: self, file };
+                self.follow();
+                Ok(watched)
+            }
+            Err(error) => {
+                self.leave();
+                Err(error)
+            }
+        }
+    }
+
+    /// Says whether it is over with it: the descriptor is closed as soon as nobody watches, and opened again for
+    /// whoever does.
+    pub fn set_spare(&self, on: bool) {
+        self.spare.store(on, Ordering::SeqCst);
+        self.close_if_spare();
+    }
+
+    fn open(&self) -> Result<Arc<File>> {
+        let mut slot = self.slot();
+        match &*slot {
+            Some(file) => Ok(Arc::clone(file)),
+            None => Ok(Arc::clone(slot.insert(Arc::new(eventfd()?)))),
+        }
+    }
+
+    fn leave(&self) {
+        if self.watchers.fetch_sub(1, Ordering::SeqCst) == 1 {
+            self.close_if_spare();
+        }
+    }
+
+    fn close_if_spare(&self) {
+        if self.spare.load(Ordering::SeqCst) {
+            let mut slot = self.slot();
+            if self.watchers.load(Ordering::SeqCst) == 0 {
+                *slot = None;
+            }
+        }
     }
 
     /// Whoever changes the flag looks for watchers afterwards; whoever watches looks at the flag afterwards. All
@@ -87,11 +141,13 @@ impl Latch {
     /// thread woken by the write would find taken: each looks at the flag again after it has changed the
     /// descriptor, so the last one to change it has seen the flag's last value.
     fn follow(&self) {
+        // Without one, whoever is about to watch opens it, and comes here then.
+        let Some(file) = self.slot().clone() else { return };
         loop {
             let set = self.set.load(Ordering::SeqCst);
             match set {
-                true => self.make_readable(),
-                false => self.make_unreadable(),
+                true => self.make_readable(&file),
+                false => self.make_unreadable(&file),
             }
             if self.set.load(Ordering::SeqCst) == set {
                 return;
@@ -100,30 +156,40 @@ impl Latch {
     }
 
     /// Also where it seems to be readable: somebody may be about to read.
-    fn make_readable(&self) {
+    fn make_readable(&self, mut file: &File) {
         // Non-blocking, and it fails only where the descriptor is readable by far.
-        let _ = (&self.file).write(&1_u64.to_ne_bytes());
+        let _ = file.write(&1_u64.to_ne_bytes());
         self.readable.store(true, Ordering::SeqCst);
     }
 
     /// "Readable" in error costs a read in vain, "not readable" in error would wake every wait for ever: hence the
     /// order here and above.
-    fn make_unreadable(&self) {
+    fn make_unreadable(&self, mut file: &File) {
         if self.readable.swap(false, Ordering::SeqCst) {
-            let _ = (&self.file).read(&mut [0; 8]);
+            let _ = file.read(&mut [0; 8]);
         }
     }
 }
 
 impl Drop for Watched<'_> {
     fn drop(&mut self) {
-        self.0.watchers.fetch_sub(1, Ordering::SeqCst);
+        self.latch.leave();
     }
 }
 
 impl AsFd for Watched<'_> {
     fn as_fd(&self) -> BorrowedFd<'_> {
-        self.0.file.as_fd()
+        self.file.as_fd()
+    }
+}
+
+fn eventfd() -> Result<File> {
+    // SAFETY: eventfd takes no pointers; a non-negative result is a descriptor that nobody else owns.
+    unsafe {
+        match libc::eventfd(0, libc::EFD_CLOEXEC | libc::EFD_NONBLOCK) {
+            -1 => Err(KernelError::last("eventfd")),
+            fd => Ok(File::from(OwnedFd::from_raw_fd(fd))),
+        }
     }
 }
 
@@ -227,27 +293,28 @@ mod tests {
     }
 
     fn look(latch: &Latch) -> Readiness {
-        let watched = latch.watch();
+        let watched = latch.watch().unwrap();
         wait(&[(watched.as_fd(), Interest::Read)], 0)
     }
 
     /// Blocks until the latch is set, as its users do.
     fn await_set(latch: &Latch) {
         while !latch.is_set() {
-            let watched = latch.watch();
+            let watched = latch.watch().unwrap();
             let waited = wait(&[(watched.as_fd(), Interest::Read)], 60);
             assert_ne!(waited, Readiness::TimedOut, "a wake-up was lost");
         }
     }
 
     fn is_readable(latch: &Latch) -> bool {
-        wait(&[(latch.file.as_fd(), Interest::Read)], 0) == Readiness::Ready(1)
+        let file = latch.slot().clone();
+        file.is_some_and(|file| wait(&[(file.as_fd(), Interest::Read)], 0) == Readiness::Ready(1))
     }
 
     #[test]
     fn a_watched_latch_is_readable_exactly_while_set() {
-        let latch = Latch::new().unwrap();
-        let watched = latch.watch();
+        let latch = Latch::new();
+        let watched = latch.watch().unwrap();
         let look = || wait(&[(watched.as_fd(), Interest::Read)], 0);
         assert_eq!(look(), Readiness::TimedOut);
         latch.set();
@@ -259,7 +326,7 @@ mod tests {
 
     #[test]
     fn nobody_touches_the_descriptor_of_a_latch_that_nobody_watches() {
-        let latch = Latch::new().unwrap();
+        let latch = Latch::new();
         latch.set();
         assert!(latch.is_set() && !is_readable(&latch));
         assert_eq!(look(&latch), Readiness::Ready(1));
@@ -272,9 +339,25 @@ mod tests {
     }
 
     #[test]
+    fn a_spare_latch_keeps_its_descriptor_for_those_who_watch_only() {
+        let latch = Latch::new();
+        let watched = latch.watch().unwrap();
+        latch.set_spare(true);
+        latch.set();
+        assert_eq!(wait(&[(watched.as_fd(), Interest::Read)], 0), Readiness::Ready(1));
+        drop(watched);
+        assert!(latch.slot().is_none());
+        assert_eq!(look(&latch), Readiness::Ready(1));
+        assert!(latch.slot().is_none());
+        latch.set_spare(false);
+        assert_eq!(look(&latch), Readiness::Ready(1));
+        assert!(latch.slot().is_some());
+    }
+
+    #[test]
     fn the_checks_error_ends_the_wait() {
-        let latch = Latch::new().unwrap();
-        let watched = latch.watch();
+        let latch = Latch::new();
+        let watched = latch.watch().unwrap();
         let error = KernelError::last("nothing");
         let result = wait_ready(&[(watched.as_fd(), Interest::Read)], None, Some(&|| Err(error)));
         assert_eq!(result, Err(error));
@@ -282,8 +365,8 @@ mod tests {
 
     #[test]
     fn what_the_check_answers_interrupts_the_wait() {
-        let (latch, alarm) = (Latch::new().unwrap(), Latch::new().unwrap());
-        let (watched, told) = (latch.watch(), alarm.watch());
+        let (latch, alarm) = (Latch::new(), Latch::new());
+        let (watched, told) = (latch.watch().unwrap(), alarm.watch().unwrap());
         let wait = || {
             let check = || Ok::<_, KernelError>(Some(told.as_fd()));
             let deadline = Some(Instant::now() + Duration::from_secs(60));
@@ -299,9 +382,9 @@ mod tests {
 
     #[test]
     fn a_latch_wakes_a_wait_for_several_descriptors() {
-        let (one, other) = (Latch::new().unwrap(), Latch::new().unwrap());
+        let (one, other) = (Latch::new(), Latch::new());
         thread::scope(|scope| {
-            let (first, second) = (one.watch(), other.watch());
+            let (first, second) = (one.watch().unwrap(), other.watch().unwrap());
             scope.spawn(|| other.set());
             let awaited = [(first.as_fd(), Interest::Read), (second.as_fd(), Interest::Read)];
             assert_eq!(wait(&awaited, 60), Readiness::Ready(2));
@@ -312,7 +395,7 @@ mod tests {
     #[test]
     fn no_wake_up_is_lost_between_two_who_take_turns() {
         const ROUNDS: u32 = 50_000;
-        let (ping, pong) = (Latch::new().unwrap(), Latch::new().unwrap());
+        let (ping, pong) = (Latch::new(), Latch::new());
         thread::scope(|scope| {
             scope.spawn(|| {
                 for round in 0..ROUNDS {
@@ -336,7 +419,7 @@ mod tests {
     fn no_wake_up_is_lost_with_several_waiters() {
         const ROUNDS: u32 = 10_000;
         const WAITERS: u32 = 3;
-        let (latch, over) = (Latch::new().unwrap(), Latch::new().unwrap());
+        let (latch, over) = (Latch::new(), Latch::new());
         let (arrived, left) = (AtomicU32::new(0), AtomicU32::new(0));
         let reached = |count: &AtomicU32, wanted: u32| {
             while count.load(Ordering::Acquire) < wanted {
@@ -372,9 +455,9 @@ mod tests {
     /// Whatever order many changes from many threads end up in, the descriptor agrees with the flag at the end.
     #[test]
     fn the_descriptor_follows_changes_from_many_threads() {
-        let latch = Latch::new().unwrap();
+        let latch = Latch::new();
         for round in 0..2_000_u32 {
-            let watched = latch.watch();
+            let watched = latch.watch().unwrap();
             thread::scope(|scope| {
                 for setter in [true, false] {
                     let latch = &latch;

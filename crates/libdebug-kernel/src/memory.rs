@@ -17,7 +17,7 @@ const BULK: usize = 16 << 10;
 #[derive(Debug)]
 pub struct ProcessMemory {
     pid: Pid,
-    file: File,
+    file: Option<File>,
 }
 
 impl ProcessMemory {
@@ -28,23 +28,30 @@ impl ProcessMemory {
     pub fn open(pid: Pid) -> Result<Self> {
         count();
         let file = OpenOptions::new().read(true).write(true).open(format!("/proc/{pid}/mem"));
-        file.map(|file| Self { pid, file }).map_err(|error| open_error(pid, &error))
+        file.map(|file| Self { pid, file: Some(file) }).map_err(|error| open_error(pid, &error))
+    }
+
+    /// That of a process that has ended: nothing of it can be read or written.
+    pub const fn closed(pid: Pid) -> Self {
+        Self { pid, file: None }
     }
 
     /// Reads from `address` on until `buffer` is full or a page cannot be read; answers how many bytes were
     /// read.
     pub fn read(&self, address: u64, buffer: &mut [u8]) -> usize {
-        let done = if buffer.len() >= BULK { self.read_bulk(address, buffer) } else { 0 };
+        let done =
+            if buffer.len() >= BULK && self.file.is_some() { self.read_bulk(address, buffer) } else { 0 };
         done + self.read_file(address.wrapping_add(done as u64), &mut buffer[done..])
     }
 
     /// Writes `data` at `address`, whatever the pages' permissions; answers how many bytes were written before
     /// a page that cannot be.
     pub fn write(&self, address: u64, data: &[u8]) -> usize {
+        let Some(file) = &self.file else { return 0 };
         let mut done = 0;
         while done < data.len() {
             count();
-            match self.file.write_at(&data[done..], address.wrapping_add(done as u64)) {
+            match file.write_at(&data[done..], address.wrapping_add(done as u64)) {
                 Ok(0) | Err(_) => break,
                 Ok(written) => done += written,
             }
@@ -53,10 +60,11 @@ impl ProcessMemory {
     }
 
     fn read_file(&self, address: u64, buffer: &mut [u8]) -> usize {
+        let Some(file) = &self.file else { return 0 };
         let mut done = 0;
         while done < buffer.len() {
             count();
-            match self.file.read_at(&mut buffer[done..], address.wrapping_add(done as u64)) {
+            match file.read_at(&mut buffer[done..], address.wrapping_add(done as u64)) {
                 Ok(0) | Err(_) => break,
                 Ok(read) => done += read,
             }

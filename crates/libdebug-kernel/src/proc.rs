@@ -98,6 +98,8 @@ pub struct Status {
     pub tracer: Tid,
     /// The signals that wait in its own queue, the lowest bit for signal 1.
     pub pending: u64,
+    /// How many seccomp filters it is under; `u32::MAX` in strict mode.
+    pub filters: u32,
 }
 
 impl Status {
@@ -122,8 +124,27 @@ pub fn status(tid: Tid) -> Result<Status> {
         process: Pid(number("Tgid:")),
         parent: Pid(number("PPid:")),
         tracer: Tid(number("TracerPid:")),
+        filters: filters(number("Seccomp:"), number("Seccomp_filters:")),
         pending: field("SigPnd:").and_then(|value| u64::from_str_radix(value, 16).ok()).unwrap_or(0),
     })
+}
+
+/// What descriptor `number` of `tid` leads to, as /proc tells it: a path, or `pipe:[1234]` and the like.
+///
+/// # Errors
+/// [`KernelError::Gone`] when the thread is dead or has no such descriptor.
+pub fn descriptor(tid: Tid, number: u64) -> Result<PathBuf> {
+    let link = fs::read_link(format!("/proc/{tid}/fd/{number}"));
+    link.map_err(|error| KernelError::new("readlink", tid, Errno(error.raw_os_error().unwrap_or(0))))
+}
+
+/// Kernels before 5.9 tell the mode only (seccomp(2)): 1 strict, 2 filters.
+fn filters(mode: i32, count: i32) -> u32 {
+    match mode {
+        0 => 0,
+        1 => u32::MAX,
+        _ => count.max(1).cast_unsigned(),
+    }
 }
 
 /// A word of the auxiliary vector of `pid` (getauxval(3)), such as `libc::AT_ENTRY`, 64-bit layout.
@@ -179,11 +200,21 @@ pub fn activity(tid: Tid) -> String {
         'Z' => "a zombie",
         _ => "ending",
     };
-    let call = fs::read_to_string(format!("/proc/{tid}/syscall")).unwrap_or_default();
-    match call.split(' ').next().and_then(|number| number.trim().parse::<i32>().ok()) {
-        Some(number) if number >= 0 => format!("{state} in system call {number}"),
-        _ => state.to_owned(),
+    match system_call(tid) {
+        Some(number) => format!("{state} in system call {number}"),
+        None => state.to_owned(),
     }
+}
+
+/// The number of the system call that a thread is blocked in; `None` when it is running, or in none, or dead. Source:
+/// proc_pid_syscall(5).
+///
+/// ```
+/// assert_eq!(libdebug_kernel::proc::system_call(libdebug_kernel::Tid(0)), None); // there is no such thread
+/// ```
+pub fn system_call(tid: Tid) -> Option<u64> {
+    let call = fs::read_to_string(format!("/proc/{tid}/syscall")).ok()?;
+    call.split_ascii_whitespace().next()?.parse().ok()
 }
 
 /// The host's own environment: what a program inherits.

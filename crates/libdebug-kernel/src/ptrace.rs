@@ -112,10 +112,15 @@ impl Ptrace {
         Self(PhantomData)
     }
 
+    /// The calling thread, as tracees see their tracer.
+    pub fn own_tid(self) -> Tid {
+        // SAFETY: gettid has no preconditions.
+        Tid(unsafe { libc::gettid() })
+    }
+
     /// Whether `tracer`, as /proc/TID/status names one, is the calling thread.
     pub fn is_own(self, tracer: Tid) -> bool {
-        // SAFETY: gettid has no preconditions.
-        tracer.0 == unsafe { libc::gettid() }
+        tracer == self.own_tid()
     }
 
     /// PTRACE_SEIZE: attaches without stopping. Threads and children that `tid` creates are seized too when

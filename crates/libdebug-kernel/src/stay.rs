@@ -101,7 +101,7 @@ mod tests {
 
     #[test]
     fn a_thread_that_is_told_to_exit_stays_with_all_that_it_holds() {
-        let unwound = Arc::new(Latch::new().unwrap());
+        let unwound = Arc::new(Latch::new());
         let witness = Witness(Arc::clone(&unwound));
         let (tell, told) = std::sync::mpsc::channel();
         std::thread::spawn(move || {

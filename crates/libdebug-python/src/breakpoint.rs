@@ -1,15 +1,16 @@
 //! A breakpoint or watchpoint, as Python's users hold it.
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 
 use libdebug::{Access, Action, Breakpoint as Handle, BreakpointKind};
-use pyo3::exceptions::PyTypeError;
 use pyo3::prelude::*;
-use pyo3::{PyTraverseError, PyVisit, intern};
+use pyo3::{PyTraverseError, PyVisit};
 
 use crate::callback::{self, Table};
 use crate::error::{Doing, raise};
 use crate::release::Released;
+use crate::settle::{ask_of_thread, settle};
+use crate::slot::{Slot, Wish, wish};
 
 /// A breakpoint or watchpoint.
 ///
@@ -18,7 +19,7 @@ use crate::release::Released;
 pub(crate) struct Breakpoint {
     handle: Released<Handle>,
     table: Arc<Table>,
-    callback: Mutex<Option<Py<PyAny>>>,
+    callback: Slot,
     length: u8,
 }
 
@@ -68,15 +69,14 @@ impl Breakpoint {
     /// does nothing but count. May be replaced at any time.
     #[getter]
     fn callback(&self, py: Python<'_>) -> Option<Py<PyAny>> {
-        self.held(|callback| callback.as_ref().map(|callback| callback.clone_ref(py)))
+        self.callback.get(py)
     }
 
     #[setter]
     fn set_callback(&self, py: Python<'_>, callback: Option<Py<PyAny>>) -> PyResult<()> {
         let had = self.python_callback(py).is_some();
-        let action = action_for(callback.as_ref().map(|callback| callback.bind(py)), &self.table)?;
-        let old = self.held(|held| std::mem::replace(held, callback));
-        drop(old);
+        let action = action_for(py, callback.as_ref(), &self.table)?;
+        self.callback.set(callback);
         self.table.count_callback(had, matches!(action, Action::Call(_)));
         self.handle.set_action(action);
         Ok(())
@@ -85,7 +85,7 @@ impl Breakpoint {
     /// Whether it is enabled. Reading and changing it wait until the process is stopped.
     #[getter]
     fn enabled(&self, py: Python<'_>) -> PyResult<bool> {
-        self.settle(py)?;
+        settle(py, self.handle.debugger())?;
         Ok(self.handle.is_enabled())
     }
 
@@ -107,24 +107,12 @@ impl Breakpoint {
     /// Return whether the stop that a thread is in was caused by this breakpoint, which is enabled. For a
     /// debugger, its main thread is meant.
     fn hit_on(&self, thread_context: &Bound<'_, PyAny>) -> PyResult<bool> {
-        let py = thread_context.py();
-        let tid = thread_context.getattr(intern!(py, "thread_id"))?.extract()?;
-        let debugger = self.handle.debugger();
-        let Some(core) = self.table.core_of(py, tid, debugger)? else {
-            self.settle(py)?;
-            return Ok(false);
-        };
-        let thread = core.get().handle();
-        let hit = debugger.at_once(|_| self.handle.hit_on(thread));
-        let hit = hit.unwrap_or_else(|| py.detach(|| self.handle.hit_on(thread)));
-        hit.map_err(|error| raise(py, Doing::Other, error))
+        let asked = |thread: &libdebug::Thread| self.handle.hit_on(thread);
+        Ok(ask_of_thread(thread_context, &self.table, self.handle.debugger(), asked)?.unwrap_or(false))
     }
 
     fn __repr__(&self, py: Python<'_>) -> PyResult<String> {
-        let callback = match self.callback(py) {
-            Some(callback) => callback.bind(py).repr()?.to_string(),
-            None => "None".to_owned(),
-        };
+        let callback = self.callback.repr(py)?;
         Ok(format!(
             "Breakpoint(address={:#x}, symbol={:?}, hit_count={}, hardware={}, callback={callback}, \
              condition={:?}, length={})",
@@ -138,55 +126,39 @@ impl Breakpoint {
     }
 
     fn __traverse__(&self, visit: PyVisit<'_>) -> Result<(), PyTraverseError> {
-        match self.callback.try_lock() {
-            Ok(callback) => visit.call(&*callback),
-            Err(_) => Ok(()),
-        }
+        self.callback.traverse(&visit)
     }
 
     fn __clear__(&self) {
-        drop(self.held(Option::take));
+        self.callback.set(None);
     }
 }
 
 impl Breakpoint {
     pub(crate) fn new(handle: Handle, table: &Arc<Table>, callback: Option<Py<PyAny>>, length: u8) -> Self {
         let (handle, table) = (Released::new(handle), Arc::clone(table));
-        Self { handle, table, callback: Mutex::new(callback), length }
+        Self { handle, table, callback: Slot::new(callback), length }
     }
 
     pub(crate) fn handle(&self) -> &Handle {
         &self.handle
     }
 
-    fn held<T>(&self, act: impl FnOnce(&mut Option<Py<PyAny>>) -> T) -> T {
-        act(&mut self.callback.lock().unwrap_or_else(PoisonError::into_inner))
-    }
-
     /// The callback, if it is one that has to be called.
     pub(crate) fn python_callback(&self, py: Python<'_>) -> Option<Py<PyAny>> {
-        self.callback(py).filter(|callback| !is_true(callback.bind(py)))
+        self.callback.called(py)
     }
-
-    fn settle(&self, py: Python<'_>) -> PyResult<()> {
-        let debugger = self.handle.debugger();
-        if debugger.is_settled() {
-            return Ok(());
-        }
-        py.detach(|| debugger.wait()).map_err(|error| raise(py, Doing::Wait, error))
-    }
-}
-
-fn is_true(callback: &Bound<'_, PyAny>) -> bool {
-    callback.extract::<bool>().unwrap_or(false)
 }
 
 /// What a hit does, by the callback that users give.
-pub(crate) fn action_for(callback: Option<&Bound<'_, PyAny>>, table: &Arc<Table>) -> PyResult<Action> {
-    match callback {
-        None => Ok(Action::Stop),
-        Some(callback) if is_true(callback) => Ok(Action::Count),
-        Some(callback) if callback.is_callable() => Ok(callback::action(table)),
-        Some(_) => Err(PyTypeError::new_err("callback must be callable, True or None")),
-    }
+pub(crate) fn action_for(
+    py: Python<'_>,
+    callback: Option<&Py<PyAny>>,
+    table: &Arc<Table>,
+) -> PyResult<Action> {
+    Ok(match wish(callback, py)? {
+        Wish::Nothing => Action::Stop,
+        Wish::Count => Action::Count,
+        Wish::Call => callback::at_breakpoint(table),
+    })
 }

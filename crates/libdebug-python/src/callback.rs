@@ -7,13 +7,15 @@ use std::collections::HashMap;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
-use libdebug::{Action, BreakpointId, CallbackResult, Debugger, Thread};
+use libdebug::{Action, BoxError, BreakpointId, CallbackResult, Debugger, HandlerId, SyscallSide, Thread};
 use pyo3::prelude::*;
 use pyo3::types::PyList;
 use pyo3::{PyTraverseError, PyVisit, intern};
 
 use crate::breakpoint::Breakpoint;
 use crate::raised::Unfetched;
+use crate::signal_catcher::SignalCatcher;
+use crate::syscall_handler::SyscallHandler;
 use crate::thread::ThreadCore;
 
 /// One thread with the object that users have of it.
@@ -37,6 +39,10 @@ struct Objects {
     /// What users hold: one list per process.
     list: Option<Py<PyList>>,
     breakpoints: HashMap<BreakpointId, Py<Breakpoint>>,
+    handlers: HashMap<HandlerId, Py<SyscallHandler>>,
+    catchers: HashMap<HandlerId, Py<SignalCatcher>>,
+    /// Who is told of system calls.
+    observer: Option<Py<PyAny>>,
 }
 
 /// The Python objects of one debugger. The lock is held for moments only, and never while Python code runs.
@@ -44,7 +50,7 @@ struct Objects {
 pub(crate) struct Table {
     objects: Mutex<Objects>,
     raised: Unfetched,
-    /// How many breakpoints have a Python callback.
+    /// How many Python callbacks are set.
     callbacks: AtomicUsize,
     /// How many callbacks are running now.
     calls: AtomicUsize,
@@ -87,10 +93,13 @@ impl Table {
             visit.call(&known.core)?;
             visit.call(&known.object)?;
         }
-        objects.breakpoints.values().try_for_each(|breakpoint| visit.call(breakpoint))
+        visit.call(&objects.observer)?;
+        objects.breakpoints.values().try_for_each(|breakpoint| visit.call(breakpoint))?;
+        objects.handlers.values().try_for_each(|handler| visit.call(handler))?;
+        objects.catchers.values().try_for_each(|catcher| visit.call(catcher))
     }
 
-    /// Whether hits run Python code.
+    /// Whether anything that happens in the process runs Python code.
     pub(crate) fn has_callbacks(&self) -> bool {
         self.callbacks.load(Ordering::Acquire) > 0
     }
@@ -119,6 +128,24 @@ impl Table {
 
     pub(crate) fn drop_breakpoint(&self, id: BreakpointId) {
         drop(self.with(|objects| objects.breakpoints.remove(&id)));
+    }
+
+    pub(crate) fn add_handler(&self, id: HandlerId, handler: Py<SyscallHandler>) {
+        self.with(|objects| objects.handlers.insert(id, handler));
+    }
+
+    pub(crate) fn add_catcher(&self, id: HandlerId, catcher: Py<SignalCatcher>) {
+        self.with(|objects| objects.catchers.insert(id, catcher));
+    }
+
+    pub(crate) fn drop_catcher(&self, id: HandlerId) {
+        drop(self.with(|objects| objects.catchers.remove(&id)));
+    }
+
+    pub(crate) fn set_observer(&self, observer: Option<Py<PyAny>>) {
+        let has = observer.is_some();
+        let old = self.with(|objects| std::mem::replace(&mut objects.observer, observer));
+        self.count_callback(old.is_some(), has);
     }
 
     /// The users' list of threads, brought up to date with the engine's.
@@ -156,6 +183,10 @@ impl Table {
         Ok(self.find(py, tid).map(|known| known.core))
     }
 
+    fn find_with<T>(&self, py: Python<'_>, pick: impl FnOnce(&Objects) -> Option<&Py<T>>) -> Option<Py<T>> {
+        self.with(|objects| pick(objects).map(|object| object.clone_ref(py)))
+    }
+
     fn find(&self, py: Python<'_>, tid: i32) -> Option<Known> {
         self.with(|objects| {
             let place = *objects.by_tid.get(&tid)?;
@@ -171,12 +202,11 @@ impl Table {
     }
 
     fn add_thread(&self, py: Python<'_>, thread: &Thread) -> PyResult<()> {
-        let core = Py::new(py, ThreadCore::new(py, thread.clone())?)?;
         let make = self.with(|objects| objects.make_thread.as_ref().map(|make| make.clone_ref(py)));
-        let object = match make {
-            Some(make) => make.call1(py, (core.clone_ref(py),))?,
-            None => py.None(),
-        };
+        // Without it the debugger has ended, and shows no threads any more.
+        let Some(make) = make else { return Ok(()) };
+        let core = Py::new(py, ThreadCore::new(py, thread.clone())?)?;
+        let object = make.call1(py, (core.clone_ref(py),))?;
         let list = self.threads(py, &[])?;
         let known = Known { core, object: object.clone_ref(py) };
         self.with(|objects| {
@@ -195,41 +225,107 @@ impl Table {
         Ok(self.known(py, thread).unwrap_or_else(|| py.None()))
     }
 
-    fn call(&self, py: Python<'_>, thread: &Thread, hit: &libdebug::Breakpoint) -> PyResult<()> {
-        let breakpoint =
-            self.with(|objects| objects.breakpoints.get(&hit.id()).map(|object| object.clone_ref(py)));
-        let Some(breakpoint) = breakpoint else { return Ok(()) };
-        let Some(callback) = breakpoint.get().python_callback(py) else { return Ok(()) };
-        let arguments = (self.shown(py, thread)?, breakpoint);
+    fn call(&self, py: Python<'_>, thread: &Thread, call: &Call) -> PyResult<()> {
+        let arguments = (self.shown(py, thread)?, call.object.clone_ref(py));
         self.calls.fetch_add(1, Ordering::AcqRel);
-        let result = callback.bind(py).call1(arguments);
+        let result = call.callback.bind(py).call1(arguments);
         self.calls.fetch_sub(1, Ordering::AcqRel);
         result.map(drop)
     }
+
+    /// One line in the log; the exception itself comes out of the user's next wait.
+    fn failed(
+        &self,
+        py: Python<'_>,
+        kind: &'static str,
+        name: &dyn std::fmt::Display,
+        error: PyErr,
+    ) -> BoxError {
+        let class = error.get_type(py).name().map(|name| name.to_string()).unwrap_or_default();
+        let text = format!("{class} in the callback of {name}: {}", error.value(py));
+        if let Err(failure) = say(py, "error", &text) {
+            failure.write_unraisable(py, None);
+        }
+        Box::new(self.raised.add(py, kind, error))
+    }
+}
+
+/// A callback with what it is given beside the thread.
+struct Call {
+    callback: Py<PyAny>,
+    object: Py<PyAny>,
 }
 
 /// The action that runs a breakpoint's Python callback.
-pub(crate) fn action(table: &Arc<Table>) -> Action {
+pub(crate) fn at_breakpoint(table: &Arc<Table>) -> Action {
     let table = Arc::clone(table);
-    Action::call(move |thread, breakpoint| run(&table, thread, breakpoint))
-}
-
-fn run(table: &Table, thread: &Thread, breakpoint: &libdebug::Breakpoint) -> CallbackResult {
-    Python::attach(|py| {
-        table.call(py, thread, breakpoint).map_err(|error| {
-            log(py, &error, breakpoint);
-            table.raised.add(py, error).into()
+    Action::call(move |thread, hit| {
+        run(&table, thread, "breakpoint", &|| hit.symbol().to_owned(), |py| {
+            let object = table.find_with(py, |objects| objects.breakpoints.get(&hit.id()))?;
+            Some(Call { callback: object.get().python_callback(py)?, object: object.into_any() })
         })
     })
 }
 
-/// One line in the log; the exception itself comes out of the user's next wait.
-fn log(py: Python<'_>, error: &PyErr, breakpoint: &libdebug::Breakpoint) {
-    let name = error.get_type(py).name().map(|name| name.to_string()).unwrap_or_default();
-    let text = format!("{name} in the callback of {}: {}", breakpoint.symbol(), error.value(py));
-    if let Err(failure) = say(py, "error", &text) {
-        failure.write_unraisable(py, None);
+/// The action that runs the Python callback of one side of a system call's handler.
+pub(crate) fn at_syscall(table: &Arc<Table>, side: SyscallSide) -> Action<libdebug::SyscallHandler> {
+    let table = Arc::clone(table);
+    Action::call_at_syscall(move |thread, hit| {
+        run(&table, thread, "syscall", &|| syscall_name(hit.number()), |py| {
+            let object = table.find_with(py, |objects| objects.handlers.get(&hit.id()))?;
+            Some(Call { callback: object.get().python_callback(py, side)?, object: object.into_any() })
+        })
+    })
+}
+
+/// The action that runs a signal catcher's Python callback.
+pub(crate) fn at_signal(table: &Arc<Table>) -> Action<libdebug::SignalCatcher> {
+    let table = Arc::clone(table);
+    Action::call_at_signal(move |thread, hit| {
+        let name = || hit.signal().map_or("all signals".to_owned(), libdebug::Signal::name);
+        run(&table, thread, "signal", &name, |py| {
+            let object = table.find_with(py, |objects| objects.catchers.get(&hit.id()))?;
+            Some(Call { callback: object.get().python_callback(py)?, object: object.into_any() })
+        })
+    })
+}
+
+/// Tells the observer of system calls what `event` makes.
+pub(crate) fn observe(
+    table: &Table,
+    thread: &Thread,
+    event: impl FnOnce(Python<'_>) -> PyResult<Py<PyAny>>,
+) -> CallbackResult {
+    Python::attach(|py| {
+        let Some(callback) = table.with(|objects| objects.observer.as_ref().map(|it| it.clone_ref(py)))
+        else {
+            return Ok(());
+        };
+        let result = event(py).and_then(|object| table.call(py, thread, &Call { callback, object }));
+        result.map_err(|error| table.failed(py, "trace", &"of system calls", error))
+    })
+}
+
+fn syscall_name(number: Option<u64>) -> String {
+    use libdebug_arch::{SyscallAbi, syscall_by_number};
+    match number {
+        None => "all system calls".to_owned(),
+        Some(number) => syscall_by_number(SyscallAbi::X86_64, number)
+            .map_or_else(|| format!("system call {number}"), |call| call.name.to_owned()),
     }
+}
+
+fn run(
+    table: &Table,
+    thread: &Thread,
+    kind: &'static str,
+    name: &dyn Fn() -> String,
+    find: impl FnOnce(Python<'_>) -> Option<Call>,
+) -> CallbackResult {
+    Python::attach(|py| match find(py) {
+        Some(call) => table.call(py, thread, &call).map_err(|error| table.failed(py, kind, &name(), error)),
+        None => Ok(()),
+    })
 }
 
 /// Logs `text` through the package's log; `kind` is `warning` or `error`.

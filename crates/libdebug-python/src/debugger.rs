@@ -7,8 +7,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use libdebug::{
-    Access, BreakpointKind, BreakpointSpec, Debugger, Error, FileScope, Launch, Map, Note, Pid, StartAt,
-    Stdio,
+    Access, BreakpointKind, BreakpointSpec, Death, Debugger, Error, FileScope, Launch, Map, Note, Pid,
+    Signal, StartAt, Stdio,
 };
 use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
@@ -21,6 +21,9 @@ use crate::error::{Doing, raise};
 use crate::host::PythonHost;
 use crate::release::Released;
 use crate::switch_interval;
+
+/// What a user who kills a process makes of it.
+const KILLED: Death = Death::Killed(Signal::KILL);
 
 /// The maps of one stop, with what was made of them for users.
 type MapsOfStop = Option<(Arc<[Map]>, Py<PyAny>)>;
@@ -40,19 +43,61 @@ pub(crate) struct DebuggerCore {
 impl DebuggerCore {
     #[new]
     fn new(py: Python<'_>, make_thread: Py<PyAny>) -> PyResult<Self> {
-        let host = Arc::new(PythonHost::default());
+        let host = Arc::new(PythonHost::new()?);
         let engine = Debugger::with_host(Arc::clone(&host) as Arc<dyn libdebug::Host>);
-        Ok(Self {
-            engine: Released::new(engine.map_err(|error| raise(py, Doing::Other, error))?),
-            host,
-            table: Arc::new(Table::new(make_thread)),
-            maps: Mutex::new(None),
-            hurried: AtomicBool::new(false),
-        })
+        Ok(Self::around(engine.map_err(|error| raise(py, Doing::Other, error))?, host, make_thread))
+    }
+
+    /// How many children have debuggers of their own. Does not wait.
+    #[getter]
+    fn child_count(&self) -> usize {
+        self.engine.child_count()
+    }
+
+    /// Return the debugger of a child by its place, to be held by one object; None if there are fewer.
+    fn child(&self, place: usize, make_thread: Py<PyAny>) -> Option<Self> {
+        let child = self.engine.child(place)?;
+        Some(Self::around(child, Arc::clone(&self.host), make_thread))
+    }
+
+    /// Wait for the next child that this has not told of yet, at most `timeout` seconds, and return its place;
+    /// None when the process stops or ends first.
+    #[pyo3(signature = (timeout=None))]
+    fn wait_child(&self, py: Python<'_>, timeout: Option<f64>) -> PyResult<Option<usize>> {
+        let timeout = timeout.map(duration).transpose()?.flatten();
+        let birth = self.blocking(py, Doing::Wait, |engine| engine.wait_birth(timeout))?;
+        Ok(birth.map(|(place, child)| {
+            // One of many handles, as long as the engine is not told to forget the child.
+            py.detach(|| drop(child));
+            place
+        }))
+    }
+
+    /// Whether processes that the process creates get debuggers of their own.
+    #[getter]
+    fn follow_children(&self) -> bool {
+        self.engine.follows_children()
+    }
+
+    #[setter]
+    fn set_follow_children(&self, on: bool) {
+        self.engine.set_follows_children(on);
+    }
+
+    /// Choose whether a program that looks for a debugger finds none.
+    fn set_escape_antidebug(&self, on: bool) {
+        self.engine.set_escape_antidebug(on);
+    }
+
+    /// Choose how system calls that somebody handles are told from the others: `auto`, `seccomp` or `ptrace`.
+    fn set_syscall_filter(&self, mode: &str) -> PyResult<()> {
+        self.engine.set_syscall_filter(filter_mode_named(mode)?);
+        Ok(())
     }
 
     /// Start a program, which then stands at its entry point, or at its first instruction.
-    #[pyo3(signature = (path, argv, env=None, *, aslr=true, stdio="pipes", at_entry_point=true, kill_on_exit=true))]
+    #[pyo3(signature = (path, argv, env=None, *, aslr=true, stdio="pipes", at_entry_point=true,
+        kill_on_exit=true))]
     #[expect(clippy::too_many_arguments, reason = "keywords of the Python side, one per property")]
     fn run(
         &self,
@@ -90,14 +135,16 @@ impl DebuggerCore {
         self.blocking(py, Doing::Kill, Debugger::kill)
     }
 
-    /// End the process, unless it is to live on, and the debugger with its thread.
+    /// End the process, unless it is to live on, and the debugger, and those of all descendants. The thread ends
+    /// with the last debugger of the tree.
     fn terminate(&self, py: Python<'_>) -> PyResult<()> {
         let ended = py.detach(|| self.engine.terminate());
         ended.map_err(|error| raise(py, Doing::Kill, error))?;
         self.calm_down(py)?;
         // So that the objects, which refer to each other, go with their last user and not with the collector.
         self.table.clear();
-        if self.engine.in_callback() { Ok(()) } else { self.host.join(py) }
+        let alone = self.engine.has_no_tracer() && !self.engine.in_callback();
+        if alone { self.host.join(py) } else { Ok(()) }
     }
 
     /// Kill the process, unless it is to live on, and leave the debugger's thread to itself.
@@ -165,6 +212,13 @@ impl DebuggerCore {
         self.engine.is_debugging()
     }
 
+    /// Whether the process has ended, but not by SIGKILL. Does not wait.
+    #[getter]
+    fn ended(&self) -> bool {
+        let ended = |thread: libdebug::Thread| thread.death().is_some_and(|death| death != KILLED);
+        self.engine.is_dead() && self.engine.main_thread().is_ok_and(ended)
+    }
+
     /// Whether the calling thread is in a callback.
     #[getter]
     fn in_callback(&self) -> bool {
@@ -199,6 +253,12 @@ impl DebuggerCore {
         self.engine.set_auto_interrupt(on);
     }
 
+    /// Whether the process ends with the debugger.
+    #[getter]
+    fn kill_on_exit(&self) -> bool {
+        self.engine.kill_on_exit()
+    }
+
     /// Choose whether the process ends with the debugger.
     fn set_kill_on_exit(&self, py: Python<'_>, on: bool) -> PyResult<()> {
         self.blocking(py, Doing::Other, |engine| engine.set_kill_on_exit(on))
@@ -220,7 +280,7 @@ impl DebuggerCore {
         length: u8,
         callback: Option<Py<PyAny>>,
     ) -> PyResult<Py<Breakpoint>> {
-        let action = action_for(callback.as_ref().map(|callback| callback.bind(py)), &self.table)?;
+        let action = action_for(py, callback.as_ref(), &self.table)?;
         let called = matches!(action, libdebug::Action::Call(_));
         let spec = BreakpointSpec { address, symbol, kind: kind_of(condition, length)?, action };
         let handle = self.blocking(py, Doing::Other, |engine| engine.set_breakpoint(spec))?;
@@ -278,8 +338,17 @@ impl Drop for DebuggerCore {
 }
 
 impl DebuggerCore {
+    fn around(engine: Debugger, host: Arc<PythonHost>, make_thread: Py<PyAny>) -> Self {
+        let (table, maps) = (Arc::new(Table::new(make_thread)), Mutex::new(None));
+        Self { engine: Released::new(engine), host, table, maps, hurried: AtomicBool::new(false) }
+    }
+
     pub(crate) fn engine(&self) -> &Debugger {
         &self.engine
+    }
+
+    pub(crate) fn table(&self) -> &Arc<Table> {
+        &self.table
     }
 
     fn with_maps<T>(&self, act: impl FnOnce(&mut MapsOfStop) -> T) -> T {
@@ -360,6 +429,15 @@ pub(crate) fn resolve(
 
 fn warn(py: Python<'_>, notes: &[Note]) -> PyResult<()> {
     notes.iter().try_for_each(|note| say(py, "warning", &note.to_string()))
+}
+
+fn filter_mode_named(name: &str) -> PyResult<libdebug::SyscallFilterMode> {
+    match name {
+        "auto" => Ok(libdebug::SyscallFilterMode::Auto),
+        "seccomp" => Ok(libdebug::SyscallFilterMode::Seccomp),
+        "ptrace" => Ok(libdebug::SyscallFilterMode::Ptrace),
+        _ => Err(PyValueError::new_err("syscall_filter must be auto, seccomp or ptrace")),
+    }
 }
 
 fn stdio_named(name: &str) -> PyResult<Stdio> {

@@ -96,7 +96,11 @@ pub(crate) fn raise(py: Python<'_>, doing: Doing, error: Error) -> PyErr {
             "Symbol {name} not found in the specified mapped file. Please specify a valid symbol."
         )),
         Error::BadSymbol(_) => SymbolNotFoundError::new_err(text),
-        Error::NoSuchSignal(_) => PyValueError::new_err(text),
+        Error::NoSuchSignal(_)
+        | Error::Uncatchable(_)
+        | Error::NoSuchSyscall(_)
+        | Error::NoSuchArgument(_)
+        | Error::SelfHijack(_) => PyValueError::new_err(text),
         Error::Breakpoint(_) => BreakpointError::new_err(text),
         Error::Register(RegisterError::ValueOutOfRange { .. }) => register_overflow(py, &text),
         Error::Register(RegisterError::WrongKind { .. }) => PyTypeError::new_err(text),
@@ -113,11 +117,11 @@ pub(crate) fn raise(py: Python<'_>, doing: Doing, error: Error) -> PyErr {
 }
 
 fn callback_failed(py: Python<'_>, cause: BoxError) -> PyErr {
-    let cause = match cause.downcast::<Raised>() {
-        Ok(raised) => raised.take(py),
-        Err(cause) => original(cause),
+    let (kind, cause) = match cause.downcast::<Raised>() {
+        Ok(raised) => (raised.kind, raised.take(py)),
+        Err(other) => ("native", original(other)),
     };
-    let text = format!("Unhandled exception in breakpoint callback: {}", cause.value(py));
+    let text = format!("Unhandled exception in {kind} callback: {}", cause.value(py));
     let error = CallbackError::new_err(text);
     error.set_cause(py, Some(cause));
     error

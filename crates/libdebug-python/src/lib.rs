@@ -7,6 +7,7 @@ mod breakpoint;
 mod callback;
 mod debugger;
 mod error;
+mod handling;
 mod host;
 mod memory;
 mod memory_key;
@@ -15,7 +16,12 @@ mod pipe_manager;
 mod raised;
 mod registers;
 mod release;
+mod settle;
+mod signal_catcher;
+mod signal_info;
+mod slot;
 mod switch_interval;
+mod syscall_handler;
 mod thread;
 mod value;
 mod wakeup;
@@ -35,6 +41,8 @@ mod _native {
         ProcessDiedError, SymbolNotFoundError, TerminatedError, WaitTimeoutError,
     };
     #[pymodule_export]
+    use super::handling::{HandlingCore, SyscallEnter, SyscallExit, syscall_name, syscall_number};
+    #[pymodule_export]
     use super::memory::MemoryCore;
     #[pymodule_export]
     use super::names::{Registers, RegistersAvx, RegistersAvx512};
@@ -42,6 +50,10 @@ mod _native {
     use super::pipe_manager::PipeCore;
     #[pymodule_export]
     use super::registers::RegisterFile;
+    #[pymodule_export]
+    use super::signal_catcher::SignalCatcher;
+    #[pymodule_export]
+    use super::syscall_handler::SyscallHandler;
     #[pymodule_export]
     use super::thread::ThreadCore;
     #[pymodule_export]

@@ -14,12 +14,16 @@ type Place = Mutex<Option<Py<PyBaseException>>>;
 
 /// An exception, as the engine holds it.
 #[derive(Debug)]
-pub(crate) struct Raised(Arc<Place>);
+pub(crate) struct Raised {
+    /// Of what kind of handler the callback is.
+    pub(crate) kind: &'static str,
+    place: Arc<Place>,
+}
 
 impl Raised {
     /// The exception; another one where it was forgotten with its debugger.
     pub(crate) fn take(&self, py: Python<'_>) -> PyErr {
-        match take(&self.0) {
+        match take(&self.place) {
             Some(exception) => PyErr::from_value(exception.into_bound(py).into_any()),
             None => PyRuntimeError::new_err(self.to_string()),
         }
@@ -43,12 +47,12 @@ fn take(place: &Place) -> Option<Py<PyBaseException>> {
 pub(crate) struct Unfetched(Mutex<Vec<Weak<Place>>>);
 
 impl Unfetched {
-    pub(crate) fn add(&self, py: Python<'_>, error: PyErr) -> Raised {
+    pub(crate) fn add(&self, py: Python<'_>, kind: &'static str, error: PyErr) -> Raised {
         let place = Arc::new(Mutex::new(Some(error.into_value(py))));
         let mut places = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         places.retain(|place| place.strong_count() > 0);
         places.push(Arc::downgrade(&place));
-        Raised(place)
+        Raised { kind, place }
     }
 
     pub(crate) fn traverse(&self, visit: &PyVisit<'_>) -> Result<(), PyTraverseError> {

@@ -5,9 +5,10 @@ use pyo3::prelude::*;
 
 use crate::error::{Doing, raise};
 use crate::names::registers_of;
-use crate::registers::named;
 use crate::release::Released;
-use crate::value::{from_python, to_python};
+use crate::settle::{quickly, settle};
+use crate::signal_info::{Row, row_of};
+use crate::value::Word;
 
 /// One thread of the process under debug.
 #[pyclass(frozen, module = "libdebug._native")]
@@ -16,6 +17,13 @@ pub(crate) struct ThreadCore {
     /// Its registers, each an attribute.
     #[pyo3(get)]
     regs: Py<PyAny>,
+}
+
+/// What is called.
+#[derive(FromPyObject)]
+enum Function {
+    Address(u64),
+    Symbol(String),
 }
 
 #[pymethods]
@@ -77,17 +85,59 @@ impl ThreadCore {
         Ok(self.blocking(py, Doing::Other, Thread::signal)?.map(Signal::name))
     }
 
-    /// Return a register's value by its name, `orig_rax` included.
-    fn register(&self, py: Python<'_>, name: &str) -> PyResult<Py<PyAny>> {
-        let register = named(name)?;
-        to_python(py, self.blocking(py, Doing::Registers, |thread| thread.read(register))?)
+    /// What the kernel tells of the signal that it stopped at: signal, code, the code's name, pid, uid, address,
+    /// value and status, None for what this signal does not have. None when it is stopped at no signal.
+    #[getter]
+    fn signal_info(&self, py: Python<'_>) -> PyResult<Option<Row>> {
+        let info = self.blocking(py, Doing::Other, Thread::signal_info)?;
+        Ok(info.as_ref().map(row_of))
     }
 
-    /// Change a register's value by its name, `orig_rax` included.
-    fn set_register(&self, name: &str, value: &Bound<'_, PyAny>) -> PyResult<()> {
-        let register = named(name)?;
-        let new = from_python(register, value)?;
-        self.blocking(value.py(), Doing::Registers, |thread| thread.write(register, new))
+    /// The number of the system call that it is in, or would make next.
+    #[getter]
+    fn syscall_number(&self, py: Python<'_>) -> PyResult<u64> {
+        self.ask(py, || self.thread.syscall_number())
+    }
+
+    #[setter]
+    fn set_syscall_number(&self, py: Python<'_>, number: Word) -> PyResult<()> {
+        self.ask(py, || self.thread.set_syscall_number(number.0))
+    }
+
+    /// What a system call returned, as an unsigned number.
+    #[getter]
+    fn syscall_return(&self, py: Python<'_>) -> PyResult<u64> {
+        self.ask(py, || self.thread.syscall_return().map(i64::cast_unsigned))
+    }
+
+    #[setter]
+    fn set_syscall_return(&self, py: Python<'_>, value: Word) -> PyResult<()> {
+        self.ask(py, || self.thread.set_syscall_return(value.0.cast_signed()))
+    }
+
+    /// Return the argument of that index of a system call, 0 to 5.
+    fn syscall_argument(&self, py: Python<'_>, index: usize) -> PyResult<u64> {
+        self.ask(py, || self.thread.syscall_argument(index))
+    }
+
+    /// Change the argument of that index of a system call, 0 to 5.
+    fn set_syscall_argument(&self, py: Python<'_>, index: usize, value: Word) -> PyResult<()> {
+        self.ask(py, || self.thread.set_syscall_argument(index, value.0))
+    }
+
+    /// Have the thread make a system call, and return what the kernel did: a negative errno on failure.
+    fn invoke_syscall(&self, py: Python<'_>, number: u64, arguments: Vec<Word>) -> PyResult<i64> {
+        let arguments: Vec<_> = arguments.into_iter().map(|word| word.0).collect();
+        self.blocking(py, Doing::Other, |thread| thread.invoke_syscall(number, &arguments))
+    }
+
+    /// Call a function of the program, by its address or symbol.
+    fn call(&self, py: Python<'_>, function: Function, arguments: Vec<Word>) -> PyResult<u64> {
+        let arguments: Vec<_> = arguments.into_iter().map(|word| word.0).collect();
+        self.blocking(py, Doing::Other, |thread| match &function {
+            Function::Address(address) => thread.call(*address, &arguments),
+            Function::Symbol(symbol) => thread.call_symbol(symbol, &arguments),
+        })
     }
 
     /// Execute one instruction.
@@ -116,12 +166,12 @@ impl ThreadCore {
         &self.thread
     }
 
+    fn ask<T: Send>(&self, py: Python<'_>, act: impl Fn() -> Result<T, Error> + Send + Sync) -> PyResult<T> {
+        quickly(py, self.thread.debugger(), Doing::Registers, act)
+    }
+
     fn death(&self, py: Python<'_>) -> PyResult<Option<libdebug::Death>> {
-        let debugger = self.thread.debugger();
-        if !debugger.is_settled() {
-            let waited = py.detach(|| debugger.wait());
-            waited.map_err(|error| raise(py, Doing::Wait, error))?;
-        }
+        settle(py, self.thread.debugger())?;
         Ok(self.thread.death())
     }
 

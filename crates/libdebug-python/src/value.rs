@@ -7,7 +7,7 @@ use pyo3::intern;
 use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyInt};
 
-use crate::error::{Doing, raise};
+use crate::error::{Doing, raise, register_overflow};
 
 /// How many bytes an x87 register has.
 const F80_BYTES: usize = 10;
@@ -64,6 +64,27 @@ fn x87(register: &'static Register, value: &Bound<'_, PyAny>) -> PyResult<Regist
         return bytes.map(RegisterValue::F80).map_err(|_| wrong());
     }
     Ok(RegisterValue::F80(float80::from_f64(value.extract()?)))
+}
+
+/// 64 bits as users give them, negative numbers in two's complement.
+#[derive(Clone, Copy)]
+pub(crate) struct Word(pub(crate) u64);
+
+impl<'py> FromPyObject<'_, 'py> for Word {
+    type Error = PyErr;
+
+    fn extract(value: pyo3::Borrowed<'_, 'py, PyAny>) -> PyResult<Self> {
+        if let Ok(word) = value.extract::<u64>() {
+            return Ok(Self(word));
+        }
+        if let Ok(signed) = value.extract::<i64>() {
+            return Ok(Self(signed.cast_unsigned()));
+        }
+        if value.is_instance_of::<PyInt>() {
+            return Err(register_overflow(value.py(), "the value has more than 64 bits"));
+        }
+        Err(PyTypeError::new_err(format!("an int is needed, not {}", value.get_type().name()?)))
+    }
 }
 
 fn masked(register: &Register, value: &Bound<'_, PyAny>) -> PyResult<RegisterValue> {

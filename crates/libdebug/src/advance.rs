@@ -49,22 +49,30 @@ impl Tracer {
         if !self.go(|process, bell| process.begin_run_to(address, bell)) {
             return;
         }
+        let arrived = self.run_until(tid, address, stack);
+        if let Some(process) = self.process.borrow_mut().as_mut() {
+            if arrived {
+                process.end_step(tid);
+            }
+            note_interrupted(process);
+            self.publish(process);
+        }
+    }
+
+    /// Whether `tid` has arrived at `address`, where the tracer has a site that is gone then, rather than been stopped
+    /// by something else.
+    pub(crate) fn run_until(&self, tid: Tid, address: u64, stack: Option<u64>) -> bool {
         loop {
             self.wait_for_happenings(tid);
             let arrived = self.take_arrival(tid, stack);
             let stop = self.handle_happenings() || self.shared.interrupt.load(Ordering::Acquire);
             let mut process = self.process.borrow_mut();
-            let Some(process) = process.as_mut() else { break };
+            let Some(process) = process.as_mut() else { return false };
             self.note_stop_wanted(stop);
             let over = arrived || stop || !process.threads.contains_key(&tid);
             if over || self.thaw_failed(process) {
                 process.remove_site(address, &Owner::Tracer);
-                if arrived {
-                    process.end_step(tid);
-                }
-                note_interrupted(process);
-                self.publish(process);
-                break;
+                return arrived;
             }
         }
     }

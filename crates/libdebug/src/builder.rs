@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 
 use libdebug_kernel::{Errno, Pid, environment, find_program, signal_mask};
 
+use crate::acceleration::SyscallFilterMode;
 use crate::debugger::Debugger;
 use crate::error::{Error, Result};
 use crate::io::{self, ProcessIo, Stdio};
@@ -40,8 +41,6 @@ pub struct Launch {
     pub start_at: StartAt,
     /// Whether it ends with the debugger, however that ends.
     pub kill_on_exit: bool,
-    /// Whether processes that it creates get debuggers of their own.
-    pub follow_children: bool,
 }
 
 impl Launch {
@@ -57,7 +56,6 @@ impl Launch {
             stdio: Stdio::Piped,
             start_at: StartAt::EntryPoint,
             kill_on_exit: true,
-            follow_children: false,
         }
     }
 
@@ -112,80 +110,91 @@ fn assignment(name: &OsStr, value: &OsStr) -> OsString {
 /// # }
 /// ```
 #[derive(Debug, Clone)]
-pub struct Builder(Launch);
+pub struct Builder {
+    launch: Launch,
+    settings: Settings,
+}
+
+/// What holds for all processes of a debugger.
+#[derive(Debug, Clone, Copy, Default)]
+struct Settings {
+    follow_children: bool,
+    escape_antidebug: bool,
+    syscall_filter: SyscallFilterMode,
+}
 
 impl Builder {
     pub(crate) fn new(program: impl Into<PathBuf>) -> Self {
-        Self(Launch::new(program))
+        Self { launch: Launch::new(program), settings: Settings::default() }
     }
 
     /// Adds an argument.
     #[must_use]
     pub fn arg(mut self, word: impl Into<OsString>) -> Self {
-        self.0.argv.push(word.into());
+        self.launch.argv.push(word.into());
         self
     }
 
     /// Adds arguments.
     #[must_use]
     pub fn args<W: Into<OsString>>(mut self, words: impl IntoIterator<Item = W>) -> Self {
-        self.0.argv.extend(words.into_iter().map(Into::into));
+        self.launch.argv.extend(words.into_iter().map(Into::into));
         self
     }
 
     /// Replaces the whole argument vector, the program's own name included.
     #[must_use]
     pub fn argv<W: Into<OsString>>(mut self, words: impl IntoIterator<Item = W>) -> Self {
-        self.0.argv = words.into_iter().map(Into::into).collect();
+        self.launch.argv = words.into_iter().map(Into::into).collect();
         self
     }
 
     /// Adds a variable to the environment, which is empty but for such variables from the first one on.
     #[must_use]
     pub fn env(mut self, name: impl Into<OsString>, value: impl Into<OsString>) -> Self {
-        self.0.env.get_or_insert_default().push((name.into(), value.into()));
+        self.launch.env.get_or_insert_default().push((name.into(), value.into()));
         self
     }
 
     /// Starts from an empty environment.
     #[must_use]
     pub fn clear_env(mut self) -> Self {
-        self.0.env = Some(Vec::new());
+        self.launch.env = Some(Vec::new());
         self
     }
 
     /// The working directory.
     #[must_use]
     pub fn directory(mut self, path: impl Into<PathBuf>) -> Self {
-        self.0.directory = Some(path.into());
+        self.launch.directory = Some(path.into());
         self
     }
 
     /// Whether addresses are randomized (the default).
     #[must_use]
     pub fn aslr(mut self, on: bool) -> Self {
-        self.0.aslr = on;
+        self.launch.aslr = on;
         self
     }
 
     /// The standard streams.
     #[must_use]
     pub fn stdio(mut self, stdio: Stdio) -> Self {
-        self.0.stdio = stdio;
+        self.launch.stdio = stdio;
         self
     }
 
     /// Where the program stands first.
     #[must_use]
     pub fn start_at(mut self, place: StartAt) -> Self {
-        self.0.start_at = place;
+        self.launch.start_at = place;
         self
     }
 
     /// Whether the process ends with the debugger (the default).
     #[must_use]
     pub fn kill_on_exit(mut self, on: bool) -> Self {
-        self.0.kill_on_exit = on;
+        self.launch.kill_on_exit = on;
         self
     }
 
@@ -193,13 +202,35 @@ impl Builder {
     /// (not by default: they run free).
     #[must_use]
     pub fn follow_children(mut self, on: bool) -> Self {
-        self.0.follow_children = on;
+        self.settings.follow_children = on;
+        self
+    }
+
+    /// Whether a program that looks for a debugger finds none ([`Debugger::set_escape_antidebug`]).
+    #[must_use]
+    pub fn escape_antidebug(mut self, on: bool) -> Self {
+        self.settings.escape_antidebug = on;
+        self
+    }
+
+    /// How handled system calls are told from the others ([`Debugger::set_syscall_filter`]).
+    #[must_use]
+    pub fn syscall_filter(mut self, mode: SyscallFilterMode) -> Self {
+        self.settings.syscall_filter = mode;
         self
     }
 
     /// The description, to be run any number of times with [`Debugger::run`].
     pub fn launch(self) -> Launch {
-        self.0
+        self.launch
+    }
+
+    fn debugger(&self) -> Result<Debugger> {
+        let debugger = Debugger::new()?;
+        debugger.set_follows_children(self.settings.follow_children);
+        debugger.set_escape_antidebug(self.settings.escape_antidebug);
+        debugger.set_syscall_filter(self.settings.syscall_filter);
+        Ok(debugger)
     }
 
     /// Runs the program under a new debugger.
@@ -207,8 +238,8 @@ impl Builder {
     /// # Errors
     /// As [`Debugger::new`] and [`Debugger::run`].
     pub fn run(self) -> Result<Debugger> {
-        let debugger = Debugger::new()?;
-        debugger.run(&self.0)?;
+        let debugger = self.debugger()?;
+        debugger.run(&self.launch)?;
         Ok(debugger)
     }
 
@@ -217,9 +248,8 @@ impl Builder {
     /// # Errors
     /// As [`Debugger::new`] and [`Debugger::attach`].
     pub fn attach(self, pid: Pid) -> Result<Debugger> {
-        let debugger = Debugger::new()?;
-        debugger.set_follows_children(self.0.follow_children);
-        debugger.attach(pid, self.0.kill_on_exit)?;
+        let debugger = self.debugger()?;
+        debugger.attach(pid, self.launch.kill_on_exit)?;
         Ok(debugger)
     }
 }

@@ -9,6 +9,7 @@ use crate::error::{Error, Result};
 use crate::handler::HandlerId;
 use crate::mailbox::lock;
 use crate::session::StopReason;
+use crate::symbols::FileScope;
 use crate::syscall::SyscallSide;
 use crate::thread::Thread;
 use crate::tracer::Command;
@@ -126,7 +127,17 @@ impl Thread {
         if self.is_dead() || self.is_zombie() {
             return Err(Error::Died { tid: self.tid(), how: self.death() });
         }
+        if !self.is_at_signal() {
+            return Ok(None);
+        }
         self.debugger().ask(|answer| Command::SignalInfo(self.tid(), answer))?
+    }
+
+    /// A trap that the debugger has caused is no signal of the program's.
+    fn is_at_signal(&self) -> bool {
+        let stop = lock(&self.cell().stop);
+        let is_signal = |reason: &StopReason| matches!(reason, StopReason::Signal(_) | StopReason::Caught(_));
+        stop.deliver.is_some() || stop.reasons.iter().any(is_signal)
     }
 
     /// Has the thread make a system call, and answers what the kernel did: a negative errno on failure. The thread
@@ -159,6 +170,39 @@ impl Thread {
             self.debugger().ask(|answer| Command::InvokeSyscall { tid, number, arguments: all, answer })?;
         self.forget_maps();
         result
+    }
+
+    /// Has the thread call `function` of the program, with integers and pointers as arguments, and answers what it
+    /// returns in rax. All threads run meanwhile; afterwards this one is where it was, with the registers that it had.
+    /// Handlers and callbacks of what happens in the function run; what stops the process ends the call.
+    ///
+    /// ```
+    /// # fn main() -> libdebug::Result<()> {
+    /// use libdebug::{Debugger, FileScope};
+    /// let debugger = Debugger::builder("/bin/true").run()?;
+    /// let abs = debugger.resolve_symbol("abs", &FileScope::File("libc".into()))?.address;
+    /// assert_eq!(debugger.main_thread()?.call(abs, &[(-7_i64).cast_unsigned()])? as u32, 7);
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    /// [`Error::CallFault`], [`Error::CallStopped`], [`Error::Died`] when the process ends in the function;
+    /// [`Error::Unsupported`] in the middle of a system call; those of [`Debugger::wait`](crate::Debugger::wait).
+    pub fn call(&self, function: u64, arguments: &[u64]) -> Result<u64> {
+        let (tid, arguments) = (self.tid(), arguments.to_vec());
+        self.debugger().ask_to_run(|answer| Command::CallFunction { tid, function, arguments, answer })?
+    }
+
+    /// As [`Thread::call`], of the function called `symbol`; where libc chooses among several by what the CPU can do,
+    /// the program is asked first which one it is.
+    ///
+    /// # Errors
+    /// As [`Thread::call`] and [`Debugger::resolve_symbol`](crate::Debugger::resolve_symbol).
+    pub fn call_symbol(&self, symbol: &str, arguments: &[u64]) -> Result<u64> {
+        let resolved = self.debugger().resolve_symbol(symbol, &FileScope::Hybrid)?;
+        let function = if resolved.indirect { self.call(resolved.address, &[])? } else { resolved.address };
+        self.call(function, arguments)
     }
 
     /// A call may have changed them.

@@ -4,7 +4,9 @@ use std::rc::Rc;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
-use libdebug_kernel::{Bell, Event, Pid, ProcessMemory, Signal, Stop, Tid, Wait, proc, shares_memory};
+use libdebug_kernel::{
+    Bell, Event, KernelError, Pid, ProcessMemory, Signal, Stop, Tid, Wait, proc, shares_memory,
+};
 
 use crate::debugger::Debugger;
 use crate::error::Result;
@@ -100,11 +102,20 @@ impl Process {
 
     /// A forked child has a copy of our traps: it gets the program's bytes back, and runs free.
     pub(crate) fn release_child(&mut self, child: Tid) {
-        if let Ok(memory) = ProcessMemory::open(Pid(child.0)) {
-            self.restore_text(&memory);
+        match ProcessMemory::open(Pid(child.0)) {
+            Ok(memory) => self.restore_text(&memory),
+            Err(_) => self.poke_text(child),
         }
         self.placement.release(child);
         let _ = self.ptrace.detach(child, None);
+    }
+
+    /// As [`Self::restore_text`], without a descriptor.
+    fn poke_text(&self, child: Tid) {
+        for (&address, &original) in read(&self.session.traps).iter() {
+            // One that was killed needs its text no longer.
+            let _ = self.poke_byte(child, address, original);
+        }
     }
 
     fn restore_text(&self, memory: &ProcessMemory) {
@@ -113,30 +124,49 @@ impl Process {
         }
     }
 
+    /// Let go, a child would fail at the calls that it has inherited a filter for.
+    fn follows(&self) -> bool {
+        self.filters.are_installed() || self.shared.follow_children.load(Ordering::Acquire)
+    }
+
     /// A process that is not ours to keep, unless users want it.
-    fn part_with(&mut self, child: Tid) -> Result<()> {
-        if !self.shared.follow_children.load(Ordering::Acquire) {
+    pub(crate) fn part_with(&mut self, child: Tid) -> Result<()> {
+        if !self.follows() {
             self.release_child(child);
             return Ok(());
         }
-        let Ok(memory) = ProcessMemory::open(Pid(child.0)) else { return Ok(()) };
+        let Some(memory) = self.memory_of(child, |own| own.release_child(child))? else { return Ok(()) };
         self.restore_text(&memory);
-        let mut process = self.child_process(child, memory, Run::Stopped)?;
+        let mut process = self.child_process(child, memory, Run::Stopped);
         // The copy has the pages of our stubs too, and can be in the middle of one.
         process.displaced = self.displaced.clone();
         self.introduce_still(process);
         Ok(())
     }
 
+    /// Opens the memory of a child; `None` when it has been killed. One that cannot be followed for want of a
+    /// descriptor is let go by `release`, and users are told.
+    fn memory_of(&mut self, child: Tid, release: impl FnOnce(&mut Self)) -> Result<Option<ProcessMemory>> {
+        match ProcessMemory::open(Pid(child.0)) {
+            Ok(memory) => Ok(Some(memory)),
+            Err(KernelError::Gone { .. }) => Ok(None),
+            Err(error) => {
+                release(self);
+                Err(error.into())
+            }
+        }
+    }
+
     /// A child as a process of its own, with a debugger that nobody knows of yet.
-    fn child_process(&mut self, child: Tid, memory: ProcessMemory, run: Run) -> Result<Self> {
+    fn child_process(&mut self, child: Tid, memory: ProcessMemory, run: Run) -> Self {
         self.placement.release(child);
-        let shared = Arc::new(self.shared.child()?);
+        let shared = Arc::new(self.shared.child());
         let session = Arc::new(Session::new(Pid(child.0), memory));
         let mut process = Self::new(Arc::clone(&shared), Rc::clone(&self.roll), session, self.options);
         process.adopt(child, run);
+        process.filters = self.filters.clone();
         shared.set_session(Some(Arc::clone(&process.session)));
-        Ok(process)
+        process
     }
 
     /// Tells users' threads of a child that stands still. From then on they may let it go on.
@@ -156,12 +186,16 @@ impl Process {
     fn grow_up(&mut self, guest: Tid, bell: &Bell) -> Result<()> {
         self.guests.remove(&guest);
         self.roll.strike(guest);
-        if !self.shared.follow_children.load(Ordering::Acquire) {
+        if !self.follows() {
             let _ = self.ptrace.detach(guest, None);
             return Ok(());
         }
-        let Ok(memory) = ProcessMemory::open(Pid(guest.0)) else { return Ok(()) };
-        let mut process = self.child_process(guest, memory, Run::Stopped)?;
+        // It executes a program of its own, without our traps.
+        let release = |own: &mut Self| {
+            let _ = own.ptrace.detach(guest, None);
+        };
+        let Some(memory) = self.memory_of(guest, release)? else { return Ok(()) };
+        let mut process = self.child_process(guest, memory, Run::Stopped);
         process.leave_exec(bell)?;
         self.introduce_still(process);
         Ok(())
@@ -173,7 +207,7 @@ impl Process {
             && let Ok(memory) = ProcessMemory::open(Pid(guest.0))
         {
             self.guests.remove(&guest);
-            let mut process = self.child_process(guest, memory, Run::Exiting)?;
+            let mut process = self.child_process(guest, memory, Run::Exiting);
             process.frozen = false;
             process.session.set_phase(Phase::Running);
             process.shared.stopped.clear();

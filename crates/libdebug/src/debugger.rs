@@ -4,15 +4,17 @@ use std::fmt;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
-use libdebug_kernel::{Pid, Signal, Tid, fork_generation, proc, signal_process, without_thread_exit};
+use libdebug_kernel::{Pid, Tid, proc, without_thread_exit};
 
+use crate::acceleration::SyscallFilterMode;
 use crate::breakpoint::{Breakpoint, BreakpointCell, BreakpointSpec};
 use crate::builder::{Builder, Launch};
+use crate::end::{Whom, order_end};
 use crate::error::{Error, Result};
 use crate::handler::Action;
 use crate::host::{Host, RustHost};
 use crate::io::ProcessIo;
-use crate::mailbox::{Posted, Reply, Responder, lock, reply};
+use crate::mailbox::{Responder, lock, reply};
 use crate::session::{Phase, Session, Shared, read};
 use crate::symbols::FileScope;
 use crate::thread::Thread;
@@ -34,24 +36,10 @@ struct Owner(Arc<Shared>);
 
 impl Drop for Owner {
     fn drop(&mut self) {
-        let ended = order_end(&self.0);
-        if let Some((_, ended)) = ended.filter(|_| !self.0.abandoned.load(Ordering::Acquire)) {
+        if let Some((_, ended)) = order_end(&self.0, Whom::One) {
             ended.wait();
         }
     }
-}
-
-/// Tells the tracer thread to end itself and the process. Answers what to wait for, if anything: after a fork the
-/// thread exists in the parent only, and it cannot wait for itself.
-fn order_end(shared: &Arc<Shared>) -> Option<(Posted, Reply<()>)> {
-    if shared.generation != fork_generation() {
-        return None;
-    }
-    shared.interrupt.store(true, Ordering::Release);
-    shared.link.mailbox.ring();
-    let (responder, ended) = reply();
-    let posted = shared.link.mailbox.post((Arc::clone(shared), Command::Terminate(responder))).ok()?;
-    if tree::current(shared).is_some() { None } else { Some((posted, ended)) }
 }
 
 impl fmt::Debug for Debugger {
@@ -74,7 +62,9 @@ impl Debugger {
     /// # Errors
     /// As [`Debugger::new`].
     pub fn with_host(host: Arc<dyn Host>) -> Result<Self> {
-        let shared = Arc::new(Shared::new(Arc::clone(&host))?);
+        let shared = Arc::new(Shared::new(Arc::clone(&host)));
+        // Its descriptor is there from now on.
+        drop(shared.stopped.watch()?);
         let of_thread = Arc::clone(&shared);
         // Callbacks may be told to exit their thread by a host that ends, as by CPython before version 3.14.
         host.spawn(Box::new(move || without_thread_exit(|| tree::run(&of_thread))))
@@ -114,7 +104,6 @@ impl Debugger {
         self.forbid_in_callback("run")?;
         self.kill_if_any()?;
         let (spec, io) = launch.prepare()?;
-        self.set_follows_children(launch.follow_children);
         self.shared.link.rally.user_is_here();
         *lock(&self.shared.io) = io.map(Arc::new);
         self.begin(|answer| Command::Launch(Box::new(spec), answer))
@@ -125,6 +114,7 @@ impl Debugger {
     fn begin(&self, command: impl FnOnce(Responder<Result<Arc<Session>>>) -> Command) -> Result<()> {
         self.shared.forget_failures();
         self.shared.forget_children();
+        self.shared.expect_stops(true);
         self.shared.interrupt.store(false, Ordering::Release);
         self.shared.stopped.clear();
         let (responder, answer) = reply();
@@ -192,37 +182,6 @@ impl Debugger {
         Ok(())
     }
 
-    /// Ends the process, unless it is to live on, and the debugger. A callback that is running is waited for.
-    ///
-    /// # Errors
-    /// [`Error::Interrupted`] when the host ended the wait for a callback: the debugger is as good as before then,
-    /// and the process stops at the callback's end.
-    pub fn terminate(&self) -> Result<()> {
-        if let Some((posted, ended)) = order_end(&self.shared) {
-            match self.await_answer(posted, ended) {
-                // The tracer thread is gone: all is done.
-                Ok(()) | Err(Error::Terminated) => {}
-                Err(error) => return Err(error),
-            }
-        }
-        // They may hold this debugger in their turn.
-        self.shared.forget_failures();
-        lock(&self.shared.foreground).take();
-        Ok(())
-    }
-
-    /// For a host that ends while a callback does not: kills the process, unless it is to live on, and waits for
-    /// nothing. The tracer thread ends with its callback or with the host; the debugger is of no use any more.
-    pub fn abandon(&self) {
-        self.shared.abandoned.store(true, Ordering::Release);
-        if order_end(&self.shared).is_some() && self.shared.kill_on_exit.load(Ordering::Acquire) {
-            let live = self.shared.session().filter(|session| session.phase() != Phase::Dead);
-            // One that is gone needs no signal.
-            let _ = live.map(|session| signal_process(session.pid, Signal::KILL));
-        }
-        lock(&self.shared.foreground).take();
-    }
-
     /// Lets all threads go on, and returns at once.
     ///
     /// # Errors
@@ -263,6 +222,13 @@ impl Debugger {
 
     pub(crate) fn next_thread(&self, tid: Tid) -> Result<()> {
         self.resume_and_wait(Command::Next(tid))
+    }
+
+    /// A command that lets the process run, and answers when it is stopped again.
+    pub(crate) fn ask_to_run<T>(&self, command: impl FnOnce(Responder<T>) -> Command) -> Result<T> {
+        let (responder, answer) = reply();
+        self.resume_and_wait(command(responder))?;
+        answer.wait().ok_or(Error::Terminated)
     }
 
     fn resume_and_wait(&self, command: Command) -> Result<()> {
@@ -321,23 +287,6 @@ impl Debugger {
     /// A handle that keeps the debugger alive, of one that a tracer thread has made.
     pub(crate) fn owning(shared: &Arc<Shared>) -> Self {
         Self { shared: Arc::clone(shared), _owner: Some(Arc::new(Owner(Arc::clone(shared)))) }
-    }
-
-    /// The debuggers of the processes that the process has created while [`Debugger::follows_children`], in the
-    /// order of their creation. Each is stopped until it is told to go on, and has no breakpoint or handler of its
-    /// creator's. Does not wait.
-    pub fn children(&self) -> Vec<Self> {
-        lock(&self.shared.children).clone()
-    }
-
-    /// Whether processes that the process creates get debuggers of their own. Does not wait.
-    pub fn follows_children(&self) -> bool {
-        self.shared.follow_children.load(Ordering::Acquire)
-    }
-
-    /// Chooses whether processes that the process creates from now on get debuggers of their own, or run free.
-    pub fn set_follows_children(&self, on: bool) {
-        self.shared.follow_children.store(on, Ordering::Release);
     }
 
     /// The threads, in the order in which they were created; those that have ended stay. Does not wait.
@@ -441,7 +390,25 @@ impl Debugger {
         self.shared.auto_interrupt.store(on, Ordering::Release);
     }
 
-    /// Whether the process is to end when the debugger does.
+    /// Whether a program that looks for a debugger finds none: PTRACE_TRACEME succeeds, once, and `/proc/PID/status`
+    /// names no tracer. Every system call stops the program briefly for that.
+    pub fn set_escape_antidebug(&self, on: bool) {
+        self.shared.escape_antidebug.store(on, Ordering::Release);
+    }
+
+    /// Chooses how system calls that somebody handles are told from the others, for handlers that are set from now on.
+    /// With [`SyscallFilterMode::Seccomp`] all others run at native speed, and the process can be detached from no
+    /// more once there was a handler.
+    pub fn set_syscall_filter(&self, mode: SyscallFilterMode) {
+        self.shared.filters_syscalls.store(mode == SyscallFilterMode::Seccomp, Ordering::Release);
+    }
+
+    /// Whether the process is to end when the debugger does. Does not wait.
+    pub fn kill_on_exit(&self) -> bool {
+        self.shared.kill_on_exit.load(Ordering::Acquire)
+    }
+
+    /// Chooses whether the process is to end when the debugger does.
     ///
     /// # Errors
     /// [`Error::Terminated`].

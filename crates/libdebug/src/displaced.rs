@@ -179,6 +179,9 @@ impl Process {
     }
 
     fn map_area(&mut self, tid: Tid, near: u64) -> Result<Option<u64>> {
+        if is_sandboxed(tid, self.filters.installed) {
+            return Ok(None);
+        }
         let maps = proc::maps(self.session.inhabited())?;
         for start in gaps(&maps, near) {
             match self.inject_mmap(tid, start, AREA) {
@@ -190,6 +193,13 @@ impl Process {
         }
         Ok(None)
     }
+}
+
+/// Whether the program has restricted itself further than the host is, as everything in a container is: a call that
+/// its filters do not expect may be its end. Of its filters `own` are the debugger's, which expect everything.
+fn is_sandboxed(tid: Tid, own: u32) -> bool {
+    let filters = |tid| proc::status(tid).map_or(0, |status| status.filters);
+    filters(tid).saturating_sub(own) > filters(Tid(std::process::id().cast_signed()))
 }
 
 /// Up to four places for an area, the nearest first: at the upper end of a gap between maps, but not right

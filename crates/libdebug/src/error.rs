@@ -105,6 +105,30 @@ pub enum Error {
     /// It would be put in its own place.
     #[error("a {0} cannot be hijacked by itself: choose another one to take its place")]
     SelfHijack(&'static str),
+    /// The program could not be filtered for a system call.
+    #[error("the program takes no system call filter (seccomp answers {0}): use the mode `ptrace`")]
+    Filter(i64),
+    /// A filter in the program would outlive its debugger.
+    #[error("the process has a system call filter, with which it cannot live without its debugger: {0}")]
+    Filtered(&'static str),
+    /// A function that the debugger has had the program call came to a fault. The thread is where it was before.
+    #[error(
+        "the called function came to {signal} at {address:#x}; the thread is where it was before the call"
+    )]
+    CallFault {
+        /// The signal, which the program has not got.
+        signal: Signal,
+        /// The address that could not be accessed, or the instruction.
+        address: u64,
+    },
+    /// A breakpoint, a signal or an interrupt has stopped a called function. The thread is where it was before.
+    #[error(
+        "the call of {function:#x} was stopped before it returned; the thread is where it was before the call"
+    )]
+    CallStopped {
+        /// The function.
+        function: u64,
+    },
     /// Handlers put each other's calls or signals in place of their own, for ever.
     #[error("{0} hijacking loop detected. Check your code to avoid infinite loops.")]
     HijackLoop(&'static str),

@@ -158,6 +158,10 @@ impl Process {
             self.note_signal(tid, None, None);
             return self.go_on(tid, bell);
         }
+        if self.fault_in_call(tid, signal)? {
+            self.happenings.push_back(Happening::Failed);
+            return Ok(());
+        }
         self.hide_stub(tid)?;
         let stepping = self.threads.get(&tid).is_some_and(|thread| thread.stepping);
         // What comes in the middle of a step is put off, unless it is the step's own fault.

@@ -8,10 +8,9 @@ use libdebug_kernel::Signal;
 
 use crate::debugger::Debugger;
 use crate::error::{Error, Result};
-use crate::handler::{Action, HandlerId};
+use crate::handler::HandlerId;
 use crate::signal::{CatcherCell, CatcherSpec, SignalCatcher};
 use crate::syscall::{SyscallCell, SyscallHandler, SyscallObserver, SyscallSpec};
-use crate::thread::Thread;
 use crate::tracer::Command;
 
 /// What a hijacker puts into the argument registers; `None` leaves one as it is.
@@ -69,20 +68,7 @@ impl Debugger {
         arguments: NewArguments,
         recursive: bool,
     ) -> Result<SyscallHandler> {
-        if original == Some(new) {
-            return Err(Error::SelfHijack("system call"));
-        }
-        let replace = move |thread: &Thread, _: &SyscallHandler| {
-            thread.set_syscall_number(new)?;
-            for (index, value) in arguments.into_iter().enumerate() {
-                if let Some(value) = value {
-                    thread.set_syscall_argument(index, value)?;
-                }
-            }
-            Ok(())
-        };
-        let on_enter = Some(Action::call_at_syscall(replace));
-        self.handle_syscall(SyscallSpec { number: original, on_enter, on_exit: None, recursive })
+        self.handle_syscall(SyscallSpec::hijack(original, new, arguments, recursive)?)
     }
 
     pub(crate) fn remove_syscall_handler(&self, cell: &Arc<SyscallCell>) -> Result<()> {
@@ -131,15 +117,7 @@ impl Debugger {
         new: Signal,
         recursive: bool,
     ) -> Result<SignalCatcher> {
-        if original == Some(new) {
-            return Err(Error::SelfHijack("signal"));
-        }
-        let replace = move |thread: &Thread, _: &SignalCatcher| Ok(thread.set_signal(Some(new))?);
-        self.catch_signal(CatcherSpec {
-            signal: original,
-            action: Action::call_at_signal(replace),
-            recursive,
-        })
+        self.catch_signal(CatcherSpec::hijack(original, new, recursive)?)
     }
 
     pub(crate) fn remove_catcher(&self, cell: &Arc<CatcherCell>) -> Result<()> {

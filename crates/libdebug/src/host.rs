@@ -25,6 +25,9 @@ pub trait Host: Send + Sync {
         Ok(())
     }
 
+    /// Something that users may want to know, as a sentence; nobody is told by default.
+    fn remark(&self, _remark: &str) {}
+
     /// Whether [`Host::check`] says anything at all; without it a wait saves two system calls.
     fn has_check(&self) -> bool {
         false

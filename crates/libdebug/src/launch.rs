@@ -163,6 +163,11 @@ impl Process {
 
     /// Leaves the process as it was: no trap, no debug register, no changed affinity, no thread inside a stub.
     pub(crate) fn detach(&mut self, bell: &Bell) -> Result<()> {
+        if self.filters.are_installed() {
+            return Err(Error::Filtered(
+                "kill it, or choose the mode `ptrace` where it is to be detached from",
+            ));
+        }
         self.freeze(bell);
         for tid in self.stopped_tids() {
             self.leave_stub(tid, bell)?;

@@ -20,18 +20,24 @@
 //! the process stopped waits for its next stop.
 #![forbid(unsafe_code)]
 
+mod acceleration;
 mod advance;
+mod antidebug;
 mod attend;
 mod attend_calls;
 mod breakpoint;
 mod builder;
 mod call;
+mod call_function;
 mod calling_convention;
 mod children;
 mod debugger;
+mod describe;
 mod displaced;
+mod end;
 mod error;
 mod event;
+mod family;
 mod handler;
 mod handling;
 mod host;
@@ -60,9 +66,11 @@ mod tracer;
 mod tree;
 mod wait;
 
+pub use acceleration::SyscallFilterMode;
 pub use breakpoint::{Access, Breakpoint, BreakpointId, BreakpointKind, BreakpointSpec};
 pub use builder::{Builder, Launch, StartAt};
 pub use debugger::Debugger;
+pub use describe::declarations;
 pub use error::{BoxError, BreakpointError, Error, Result};
 pub use handler::{Action, Callback, CallbackResult, HandlerId};
 pub use handling::NewArguments;
@@ -71,7 +79,7 @@ pub use io::{IoError, Output, ProcessIo, ProcessState, Seen, Stdio, Until, Wait,
 pub use libdebug_arch::x86_64::{Register, RegisterClass, RegisterError, RegisterValue, register, registers};
 pub use libdebug_arch::{Isa, float80};
 pub use libdebug_kernel::proc::Map;
-pub use libdebug_kernel::{Death, Pid, Signal, SignalInfo, SyscallCall, Tid, tracer_syscalls};
+pub use libdebug_kernel::{Death, Pid, Signal, SignalInfo, SignalOrigin, SyscallCall, Tid, tracer_syscalls};
 pub use registers::cpu_has;
 pub use session::StopReason;
 pub use signal::{CatcherSpec, SignalCatcher};

@@ -162,6 +162,11 @@ impl<C> Mailbox<C> {
         }
     }
 
+    /// Whether the tracer has ended.
+    pub(crate) fn is_closed(&self) -> bool {
+        lock(&self.inner).tracer == Tracer::Gone
+    }
+
     /// The tracer ends: what is queued is dropped, and nothing more is taken.
     pub(crate) fn close(&self) {
         let mut inner = lock(&self.inner);
@@ -228,11 +233,10 @@ impl<T> Slot<T> {
         }
     }
 
-    /// The latch that the answer sets; `None` when it is here already, or no descriptor is to be had.
+    /// The latch that the answer sets; `None` when it is here already.
     fn watch(&self) -> Option<&Latch> {
-        let latch = Latch::new().ok()?;
         let answer = lock(&self.answer);
-        if matches!(*answer, Answer::Awaited) { Some(self.latch.get_or_init(|| latch)) } else { None }
+        if matches!(*answer, Answer::Awaited) { Some(self.latch.get_or_init(Latch::new)) } else { None }
     }
 }
 
@@ -257,8 +261,8 @@ impl<T> Reply<T> {
 
     fn sleep(&self, check: Option<&Check<'_>>) -> Result<()> {
         if let Some(latch) = self.slot.watch() {
-            let arrived = latch.watch();
-            while !latch.is_set() {
+            // Without a descriptor the answer is waited for all the same, and nothing can end that.
+            while let (false, Ok(arrived)) = (latch.is_set(), latch.watch()) {
                 wait_ready(&[(arrived.as_fd(), Interest::Read)], None, check)?;
             }
         }

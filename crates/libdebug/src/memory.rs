@@ -185,6 +185,11 @@ impl Process {
         done
     }
 
+    pub(crate) fn poke_byte(&self, tid: Tid, address: u64, byte: u8) -> Result<()> {
+        let skip = (address % WORD) as usize;
+        self.poke_part(tid, address - skip as u64, skip, &[byte])
+    }
+
     fn poke_part(&self, tid: Tid, word_at: u64, skip: usize, part: &[u8]) -> Result<()> {
         let mut word = self.ptrace.peek_data(tid, word_at)?.to_le_bytes();
         word[skip..skip + part.len()].copy_from_slice(part);

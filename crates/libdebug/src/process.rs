@@ -8,6 +8,7 @@ use std::sync::atomic::Ordering;
 use libdebug_arch::Isa;
 use libdebug_kernel::{Bell, Death, Options, Pid, Ptrace, Signal, SignalInfo, Tid};
 
+use crate::acceleration::Filters;
 use crate::breakpoint::{BreakpointCell, BreakpointId};
 use crate::displaced::Displaced;
 use crate::mailbox::lock;
@@ -130,12 +131,19 @@ pub(crate) struct Process {
     pub(crate) breakpoints: BTreeMap<BreakpointId, Arc<BreakpointCell>>,
     pub(crate) displaced: Displaced,
     pub(crate) syscalls: Syscalls,
+    pub(crate) filters: Filters,
     pub(crate) signals: Signals,
     /// Which tracee of the thread is whose.
     pub(crate) roll: Rc<Roll>,
     /// Vfork children: not under debug, but they run in our memory, with our traps, until they execute.
     pub(crate) guests: BTreeSet<Tid>,
     pub(crate) options: Options,
+    /// It has asked to be traced by its parent, as far as it knows.
+    pub(crate) traced_by_parent: bool,
+    /// The thread that calls a function for a user.
+    pub(crate) calling: Option<Tid>,
+    /// What has ended that call, and where the fault was.
+    pub(crate) call_fault: Option<(Signal, u64)>,
     /// Another thread of the host has started it, and will wait for its end.
     pub(crate) promised: bool,
     /// Every breakpoint only counts: nobody is going to look at registers at a hit.
@@ -158,10 +166,14 @@ impl Process {
             breakpoints: BTreeMap::new(),
             displaced: Displaced::default(),
             syscalls: Syscalls::default(),
+            filters: Filters::default(),
             signals: Signals::default(),
             roll,
             guests: BTreeSet::new(),
             options,
+            traced_by_parent: false,
+            calling: None,
+            call_fault: None,
             promised: false,
             only_native: true,
             placement: Placement::new(&shared),
@@ -217,9 +229,12 @@ impl Process {
         if self.threads.is_empty() {
             self.roll.end(self.shared.id);
             for child in self.roll.orphans() {
-                self.release_child(child);
+                // What it shares with nobody it has a right to: a debugger, where users want one.
+                let _ = self.part_with(child);
             }
             self.session.set_phase(Phase::Dead);
+            self.session.close_memory();
+            self.shared.expect_stops(false);
             // The terminal that it had been lent comes back.
             lock(&self.shared.foreground).take();
             self.happenings.push_back(Happening::Ended);

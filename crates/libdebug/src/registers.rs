@@ -7,7 +7,7 @@ use std::sync::OnceLock;
 use crate::error::Result;
 
 /// The copy of one thread's registers.
-#[derive(Debug, Default)]
+#[derive(Debug, Default, Clone)]
 pub(crate) struct RegisterCache {
     general: Option<GeneralRegisters>,
     general_dirty: bool,
@@ -163,6 +163,20 @@ impl RegisterCache {
             general.0[index] = change(general.0[index]);
             self.general_dirty = true;
         }
+    }
+
+    /// Other general registers in place of all; both kinds were loaded.
+    pub(crate) fn replace_general(&mut self, registers: [u64; index::COUNT]) {
+        let pc = registers[index::RIP];
+        self.general = Some(GeneralRegisters(registers));
+        self.general_dirty = true;
+        (self.shown_pc, self.raw_pc) = (Some(pc), None);
+    }
+
+    /// Back to what the registers were at an earlier time, when all were loaded: everything is written back.
+    pub(crate) fn restore(&mut self, earlier: Self) {
+        let kernel_pc = self.kernel_pc;
+        *self = Self { general_dirty: true, extended_dirty: true, kernel_pc, ..earlier };
     }
 
     /// Writes back what was changed, and moves the thread to `pc`, or to where it goes on if that is not where

@@ -5,10 +5,10 @@
 
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU64, AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, OnceLock, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
+use std::sync::{Arc, Mutex, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
 use libdebug_image::Image;
-use libdebug_kernel::{Death, KernelError, Latch, Pid, ProcessMemory, Signal, Tid, fork_generation, proc};
+use libdebug_kernel::{Death, Latch, Pid, ProcessMemory, Signal, Tid, fork_generation, proc};
 
 use crate::breakpoint::BreakpointId;
 use crate::debugger::Debugger;
@@ -71,8 +71,12 @@ pub(crate) struct Shared {
     pub(crate) fast_memory: AtomicBool,
     pub(crate) share_cpu: AtomicBool,
     pub(crate) auto_interrupt: AtomicBool,
-    /// The streams are another debugger's, which closes them.
-    borrows_io: bool,
+    /// System calls that somebody handles are to be told from the others by a filter in the program.
+    pub(crate) filters_syscalls: AtomicBool,
+    /// Programs that look for a debugger are not to find one.
+    pub(crate) escape_antidebug: AtomicBool,
+    /// The process was created by another one under debug, whose debugger closes the streams of both.
+    is_child: bool,
     /// Nobody carries out commands any more.
     pub(crate) ended: AtomicBool,
 }
@@ -80,39 +84,26 @@ pub(crate) struct Shared {
 /// Which children users have waited for.
 #[derive(Default)]
 pub(crate) struct Births {
-    /// Set while there is a child that nobody has waited for. There as soon as somebody waits: a descriptor for each
-    /// debugger of a large tree would be many.
-    unseen: OnceLock<Latch>,
+    /// Set while there may be a child that nobody has waited for.
+    pub(crate) unseen: Latch,
     taken: AtomicUsize,
 }
 
 impl Births {
-    /// The latch to wait for.
-    pub(crate) fn watch(&self) -> libdebug_kernel::Result<&Latch> {
-        if self.unseen.get().is_none() {
-            let latch = Latch::new()?;
-            latch.set();
-            // Somebody else's is as good.
-            let _ = self.unseen.set(latch);
-        }
-        self.unseen.get().ok_or(KernelError::Gone { call: "eventfd", tid: Tid(0) })
-    }
-
-    /// The oldest of `children` that was not taken yet.
-    pub(crate) fn take(&self, children: &[Debugger]) -> Option<Debugger> {
-        let next = children.get(self.taken.load(Ordering::Acquire)).cloned();
+    /// The oldest of `children` that was not taken yet, and its place.
+    pub(crate) fn take(&self, children: &[Debugger]) -> Option<(usize, Debugger)> {
+        let place = self.taken.load(Ordering::Acquire);
+        let next = children.get(place).map(|child| (place, child.clone()));
         if next.is_some() {
             self.taken.fetch_add(1, Ordering::AcqRel);
-        } else if let Some(latch) = self.unseen.get() {
-            latch.clear();
+        } else {
+            self.unseen.clear();
         }
         next
     }
 
     pub(crate) fn tell(&self) {
-        if let Some(latch) = self.unseen.get() {
-            latch.set();
-        }
+        self.unseen.set();
     }
 
     fn forget(&self) {
@@ -130,34 +121,36 @@ pub(crate) struct FileIdentity {
 }
 
 impl Shared {
-    pub(crate) fn new(host: Arc<dyn Host>) -> libdebug_kernel::Result<Self> {
+    pub(crate) fn new(host: Arc<dyn Host>) -> Self {
         Self::linked(host, Arc::new(Link::new()), false)
     }
 
     /// For a child of this debugger's process: blank, but for what concerns how it is debugged.
-    pub(crate) fn child(&self) -> libdebug_kernel::Result<Self> {
-        let child = Self::linked(Arc::clone(&self.host), Arc::clone(&self.link), true)?;
+    pub(crate) fn child(&self) -> Self {
+        let child = Self::linked(Arc::clone(&self.host), Arc::clone(&self.link), true);
         let same =
             |to: &AtomicBool, from: &AtomicBool| to.store(from.load(Ordering::Acquire), Ordering::Release);
         same(&child.kill_on_exit, &self.kill_on_exit);
         same(&child.follow_children, &self.follow_children);
         same(&child.fast_memory, &self.fast_memory);
         same(&child.auto_interrupt, &self.auto_interrupt);
+        same(&child.escape_antidebug, &self.escape_antidebug);
+        same(&child.filters_syscalls, &self.filters_syscalls);
         *lock(&child.io) = lock(&self.io).clone();
-        Ok(child)
+        child
     }
 
-    fn linked(host: Arc<dyn Host>, link: Arc<Link>, borrows_io: bool) -> libdebug_kernel::Result<Self> {
-        let stopped = Latch::new()?;
+    fn linked(host: Arc<dyn Host>, link: Arc<Link>, is_child: bool) -> Self {
+        let stopped = Latch::new();
         stopped.set();
-        Ok(Self {
+        Self {
             host,
             id: DebuggerId::next(),
             link,
             follow_children: AtomicBool::new(false),
             children: Mutex::new(Vec::new()),
             births: Births::default(),
-            borrows_io,
+            is_child,
             ended: AtomicBool::new(false),
             stopped,
             interrupt: AtomicBool::new(false),
@@ -172,7 +165,9 @@ impl Shared {
             fast_memory: AtomicBool::new(true),
             share_cpu: AtomicBool::new(true),
             auto_interrupt: AtomicBool::new(false),
-        })
+            escape_antidebug: AtomicBool::new(false),
+            filters_syscalls: AtomicBool::new(false),
+        }
     }
 
     /// The process under debug, dead or alive; `None` before run and after kill or detach.
@@ -186,8 +181,17 @@ impl Shared {
 
     /// Other handles to the streams of a process that is gone must not keep its descriptors open.
     pub(crate) fn close_io(&self) {
-        if let Some(io) = lock(&self.io).as_ref().filter(|_| !self.borrows_io) {
+        if let Some(io) = lock(&self.io).as_ref().filter(|_| !self.is_child) {
             io.close();
+        }
+    }
+
+    /// Whether a process is there whose stops are worth waiting for. For a child's that has ended no descriptors are
+    /// kept: a large tree leaves many of them.
+    pub(crate) fn expect_stops(&self, on: bool) {
+        if self.is_child {
+            self.stopped.set_spare(!on);
+            self.births.unseen.set_spare(!on);
         }
     }
 
@@ -295,6 +299,11 @@ impl Session {
         *write(&self.memory) = Arc::new(memory);
         write(&self.traps).clear();
         self.forget_maps();
+    }
+
+    /// The process has ended: nothing can be read any more.
+    pub(crate) fn close_memory(&self) {
+        *write(&self.memory) = Arc::new(ProcessMemory::closed(self.pid));
     }
 
     /// The maps, read once a stop.

@@ -30,6 +30,18 @@ impl CatcherSpec {
         Self { signal, action: Action::Stop, recursive: false }
     }
 
+    /// A catcher that puts the signal `new` in the place of every `original`.
+    ///
+    /// # Errors
+    /// [`Error::SelfHijack`] when both are the same.
+    pub fn hijack(original: Option<Signal>, new: Signal, recursive: bool) -> Result<Self> {
+        if original == Some(new) {
+            return Err(Error::SelfHijack("signal"));
+        }
+        let replace = move |thread: &Thread, _: &SignalCatcher| Ok(thread.set_signal(Some(new))?);
+        Ok(Self { signal: original, action: Action::call_at_signal(replace), recursive })
+    }
+
     /// SIGKILL and SIGSTOP come to no stop before they take effect (ptrace(2)).
     pub(crate) fn check(&self) -> Result<()> {
         match self.signal {

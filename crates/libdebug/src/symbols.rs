@@ -4,7 +4,7 @@ use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use libdebug_image::{FileAddress, Image};
+use libdebug_image::{FileAddress, Image, SymbolKind};
 use libdebug_kernel::{MappedFile, proc};
 
 use crate::debugger::Debugger;
@@ -46,6 +46,14 @@ pub struct Resolved {
     pub address: u64,
     /// Choices that were made on the user's behalf.
     pub notes: Vec<Note>,
+    /// The address is that of a function that answers which function to call (`STT_GNU_IFUNC`), as libc's `strlen` is.
+    pub indirect: bool,
+}
+
+impl Resolved {
+    fn plain(address: u64, notes: Vec<Note>) -> Self {
+        Self { address, notes, indirect: false }
+    }
 }
 
 /// A choice that was made on the user's behalf.
@@ -92,19 +100,19 @@ impl Debugger {
     pub fn resolve_address(&self, address: u64, scope: &FileScope) -> Result<Resolved> {
         let session = self.stopped_session()?;
         if *scope == FileScope::Absolute {
-            return Ok(Resolved { address, notes: Vec::new() });
+            return Ok(Resolved::plain(address, Vec::new()));
         }
         let maps = self.current_maps(&session)?;
         if *scope == FileScope::Hybrid {
             if maps.iter().any(|map| map.contains(address)) {
-                return Ok(Resolved { address, notes: Vec::new() });
+                return Ok(Resolved::plain(address, Vec::new()));
             }
             let (file, _) = mapped_file(&session, &maps, &FileScope::Binary)?;
             let note = Note::TakenAsRelative { address, file: file.path.clone() };
-            return Ok(Resolved { address: file.absolute(address)?, notes: vec![note] });
+            return Ok(Resolved::plain(file.absolute(address)?, vec![note]));
         }
         let (file, notes) = mapped_file(&session, &maps, scope)?;
-        Ok(Resolved { address: file.absolute(address)?, notes })
+        Ok(Resolved::plain(file.absolute(address)?, notes))
     }
 
     /// The virtual address of `symbol`, which may be followed by `+` and a hexadecimal offset.
@@ -126,11 +134,12 @@ impl Debugger {
             }
         };
         for (place, file) in files.iter().enumerate() {
-            let Some(address) = self.shared().symbol_in(&session, file, name) else { continue };
+            let Some((address, kind)) = self.shared().symbol_in(&session, file, name) else { continue };
             if place > 0 {
                 notes.push(Note::FoundElsewhere { symbol: name.to_owned(), file: file.path.clone() });
             }
-            return Ok(Resolved { address: address.wrapping_add(offset), notes });
+            let indirect = kind == SymbolKind::IndirectFunction && offset == 0;
+            return Ok(Resolved { address: address.wrapping_add(offset), notes, indirect });
         }
         Err(Error::NoSuchSymbol { name: name.to_owned(), file: scope_name(scope) })
     }
@@ -232,9 +241,10 @@ impl Mapped {
 }
 
 impl Shared {
-    fn symbol_in(&self, session: &Session, file: &Mapped, name: &str) -> Option<u64> {
+    fn symbol_in(&self, session: &Session, file: &Mapped, name: &str) -> Option<(u64, SymbolKind)> {
         let image = self.image(session, &file.path)?;
-        Some(image.symbol(name)?.address.0.wrapping_add(file.bias(&image)?))
+        let symbol = image.symbol(name)?;
+        Some((symbol.address.0.wrapping_add(file.bias(&image)?), symbol.kind))
     }
 
     /// The image of a mapped file, parsed once for all runs; `None` for a file that is no ELF image or cannot

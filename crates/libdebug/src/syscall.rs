@@ -6,9 +6,11 @@ use std::sync::{Arc, RwLock};
 use libdebug_arch::SyscallAbi;
 use libdebug_kernel::SyscallCall;
 
+use crate::acceleration::Filters;
 use crate::debugger::Debugger;
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::handler::{Action, CallbackResult, HandlerId, Life};
+use crate::handling::NewArguments;
 use crate::session::{read, write};
 use crate::thread::Thread;
 
@@ -39,6 +41,27 @@ impl SyscallSpec {
     pub fn stop(number: Option<u64>) -> Self {
         let (on_enter, on_exit) = (Some(Action::Stop), Some(Action::Stop));
         Self { number, on_enter, on_exit, recursive: false }
+    }
+
+    /// A handler that puts the call `new`, with `arguments`, in the place of every call of `original`.
+    ///
+    /// # Errors
+    /// [`Error::SelfHijack`] when both are the same.
+    pub fn hijack(original: Option<u64>, new: u64, arguments: NewArguments, recursive: bool) -> Result<Self> {
+        if original == Some(new) {
+            return Err(Error::SelfHijack("system call"));
+        }
+        let replace = move |thread: &Thread, _: &SyscallHandler| {
+            thread.set_syscall_number(new)?;
+            for (index, value) in arguments.into_iter().enumerate() {
+                if let Some(value) = value {
+                    thread.set_syscall_argument(index, value)?;
+                }
+            }
+            Ok(())
+        };
+        let on_enter = Some(Action::call_at_syscall(replace));
+        Ok(Self { number: original, on_enter, on_exit: None, recursive })
     }
 }
 
@@ -250,9 +273,11 @@ impl Syscalls {
         self.handlers.retain(|cell| cell.id != id);
     }
 
-    /// Whether anybody wants to hear of any call.
-    pub(crate) fn are_wanted(&self) -> bool {
-        self.observer.is_some() || self.handlers.iter().any(|cell| cell.life.is_enabled())
+    /// Whether anybody wants to hear of a call that is not among `filtered`.
+    pub(crate) fn are_wanted(&self, filtered: &Filters) -> bool {
+        let unfiltered = |number: u64| !filtered.covers(number);
+        let mut enabled = self.handlers.iter().filter(|cell| cell.life.is_enabled());
+        self.observer.is_some() || enabled.any(|cell| cell.number.is_none_or(unfiltered))
     }
 
     /// The newest enabled handler of that number, else the newest of all numbers.
@@ -301,9 +326,9 @@ mod tests {
     #[test]
     fn disabled_handlers_want_nothing() {
         let syscalls = handlers(&[Some(1)]);
-        assert!(syscalls.are_wanted());
+        assert!(syscalls.are_wanted(&Filters::default()));
         syscalls.handler_for(1).unwrap().life.set_enabled(false);
-        assert!(!syscalls.are_wanted());
+        assert!(!syscalls.are_wanted(&Filters::default()));
     }
 
     #[test]

@@ -1,5 +1,7 @@
 //! Syscall-stops and deliveries of signals: whom they concern, and what that asks of the tracer.
 
+use std::sync::atomic::Ordering;
+
 use libdebug_arch::x86_64::index;
 use libdebug_kernel::{Bell, Signal, SyscallCall, SyscallInfo, Tid};
 
@@ -26,7 +28,13 @@ impl Process {
     /// Whether syscall-stops of `tid` are wanted when it goes on.
     pub(crate) fn wants_syscalls(&self, tid: Tid) -> bool {
         let inside = |thread: &crate::process::Thread| !thread.entered.is_empty() || thread.observed;
-        self.syscalls.are_wanted() || self.threads.get(&tid).is_some_and(inside)
+        self.syscalls.are_wanted(&self.filters)
+            || self.is_disguised()
+            || self.threads.get(&tid).is_some_and(inside)
+    }
+
+    fn is_disguised(&self) -> bool {
+        self.shared.escape_antidebug.load(Ordering::Acquire)
     }
 
     /// Enter and exit are told apart by the kernel's own record.
@@ -69,6 +77,9 @@ impl Process {
 
     fn on_syscall_exit(&mut self, tid: Tid, bell: &Bell) -> Result<()> {
         self.note_side(tid, SyscallSide::Exit);
+        if self.is_disguised() {
+            self.disguise(tid)?;
+        }
         match self.exit_concern(tid) {
             Concern::User => {
                 self.happenings.push_back(Happening::SyscallExit(tid));

@@ -9,6 +9,7 @@ use std::sync::atomic::Ordering;
 use libdebug_kernel::{Bell, Event, Pid, Signal, SignalInfo, Tid};
 
 use crate::breakpoint::{BreakpointCell, BreakpointId, BreakpointSpec};
+use crate::end::Whom;
 use crate::error::{Error, Result};
 use crate::handler::HandlerId;
 use crate::launch::LaunchSpec;
@@ -65,14 +66,23 @@ pub(crate) enum Command {
     BlockSignals(BTreeSet<Signal>, Responder<Result<()>>),
     ObserveSyscalls(Option<SyscallObserver>, Responder<Result<()>>),
     SignalInfo(Tid, Responder<Result<Option<SignalInfo>>>),
+    CallFunction {
+        tid: Tid,
+        function: u64,
+        arguments: Vec<u64>,
+        answer: Responder<Result<u64>>,
+    },
     InvokeSyscall {
         tid: Tid,
         number: u64,
         arguments: [u64; 6],
         answer: Responder<Result<i64>>,
     },
-    /// Ends the thread, and the process with it unless that is to live on.
-    Terminate(Responder<()>),
+    /// Ends the debugger, and the process with it unless that is to live on; with the last one the thread.
+    Terminate {
+        whom: Whom,
+        answer: Responder<()>,
+    },
 }
 
 /// The tracer thread's own side of one debugger.
@@ -196,11 +206,14 @@ impl Tracer {
                 answer.send(self.change(|process| process.syscalls.observer = observer));
             }
             Command::SignalInfo(tid, answer) => answer.send(self.paused(|process| process.signal_info(tid))),
+            Command::CallFunction { tid, function, arguments, answer } => {
+                answer.send(self.call_function(tid, function, &arguments));
+            }
             Command::InvokeSyscall { tid, number, arguments, answer } => {
                 answer.send(self.invoke(tid, number, arguments));
             }
             // Only the loop ends the thread.
-            Command::Terminate(answer) => drop(answer),
+            Command::Terminate { answer, .. } => drop(answer),
         }
     }
 
@@ -318,7 +331,14 @@ impl Tracer {
 
     fn handle_syscall(&self, spec: SyscallSpec) -> Result<Arc<SyscallCell>> {
         let cell = Arc::new(SyscallCell::new(self.next_handler(), spec));
-        self.change(|process| process.syscalls.add(Arc::clone(&cell)))?;
+        let filter = cell.number.filter(|_| self.shared.filters_syscalls.load(Ordering::Acquire));
+        self.paused(|process| {
+            if let Some(number) = filter {
+                process.accelerate(number)?;
+            }
+            process.syscalls.add(Arc::clone(&cell));
+            Ok(())
+        })?;
         Ok(cell)
     }
 

@@ -8,7 +8,8 @@ use std::sync::Arc;
 
 use libdebug_kernel::{Bell, Event, Ptrace, Tid, Wait};
 
-use crate::mailbox::Mailbox;
+use crate::end::Whom;
+use crate::mailbox::{Mailbox, lock};
 use crate::process::Process;
 use crate::rally::Rally;
 use crate::roll::Roll;
@@ -81,10 +82,15 @@ impl Tree {
         loop {
             self.admit_born();
             match self.next_post() {
-                Some((shared, Command::Terminate(answer))) => {
-                    self.dismiss(&shared);
+                Some((shared, Command::Terminate { whom, answer })) => {
+                    self.dismiss(&shared, whom);
+                    let is_last = self.tracers.borrow().is_empty();
+                    if is_last {
+                        // Before the answer, so that whoever gets it knows that this thread can be waited for.
+                        self.link.mailbox.close();
+                    }
                     answer.send(());
-                    if self.tracers.borrow().is_empty() {
+                    if is_last {
                         return;
                     }
                 }
@@ -126,11 +132,17 @@ impl Tree {
         }
     }
 
-    /// Ends a debugger, and its process unless that is to live on.
-    fn dismiss(&self, shared: &Arc<Shared>) {
+    /// Ends debuggers, and their processes unless those are to live on.
+    fn dismiss(&self, shared: &Arc<Shared>, whom: Whom) {
         let tracer = self.tracers.borrow_mut().remove(&shared.id);
         if let Some(tracer) = tracer {
             tracer.end();
+        }
+        if whom == Whom::Family {
+            // The last ones were born while their creator ended.
+            self.admit_born();
+            let children = std::mem::take(&mut *lock(&shared.children));
+            children.iter().for_each(|child| self.dismiss(child.shared(), whom));
         }
         shared.close();
     }

@@ -17,6 +17,9 @@ use crate::session::{Phase, Session, Shared, read};
 use crate::tracer::Command;
 use crate::tree;
 
+/// A wait without a limit that lasts as long as this is looked at, once: it may be for a child that nobody lets go on.
+const LONG: Duration = Duration::from_secs(1);
+
 impl Debugger {
     /// Blocks until the process has stopped or ended; at once when it has.
     ///
@@ -52,11 +55,22 @@ impl Debugger {
         if self.shared().link.rally.await_turn(|| self.shared().stopped.is_set()) {
             return Ok(());
         }
-        self.await_latches(deadline, &[&self.shared().stopped])
+        let stopped = [&self.shared().stopped];
+        if deadline.is_none() && self.may_wait_for_children() {
+            match self.await_latches(Some((Instant::now() + LONG, LONG)), &stopped) {
+                Err(error @ Error::Timeout { .. }) => self.remark_on(&error),
+                ended => return ended,
+            }
+        }
+        self.await_latches(deadline, &stopped)
     }
 
     /// Blocks until one of `latches` is set, and reads the process's output meanwhile.
-    fn await_latches(&self, deadline: Option<(Instant, Duration)>, latches: &[&Latch]) -> Result<()> {
+    pub(crate) fn await_latches(
+        &self,
+        deadline: Option<(Instant, Duration)>,
+        latches: &[&Latch],
+    ) -> Result<()> {
         let lookout = Lookout::of(&*self.shared().host);
         let check = || lookout.look().map_err(Error::Interrupted);
         let check: Option<&Check<'_>> = if lookout.is_needed() { Some(&check) } else { None };
@@ -65,7 +79,8 @@ impl Debugger {
         let io = self.io();
         while !latches.iter().any(|latch| latch.is_set()) {
             let sources = io.as_ref().map_or_else(Vec::new, |io| io.sources());
-            let watched: Vec<_> = latches.iter().map(|latch| latch.watch()).collect();
+            let watched: Vec<_> =
+                latches.iter().map(|latch| latch.watch()).collect::<std::result::Result<_, _>>()?;
             let mut awaited: Vec<_> = watched.iter().map(|latch| (latch.as_fd(), Interest::Read)).collect();
             awaited.extend(sources.iter().map(|source| (source.as_fd(), Interest::Read)));
             match wait_ready(&awaited, until, check)? {
@@ -79,50 +94,13 @@ impl Debugger {
         Ok(())
     }
 
-    /// The next child that nobody was told of by this method yet, as soon as there is one; `None` when the process
-    /// stops or ends without another one.
-    ///
-    /// ```
-    /// # fn main() -> libdebug::Result<()> {
-    /// use libdebug::Debugger;
-    /// let script = "(exit 3); exit 4";
-    /// let debugger = Debugger::builder("/bin/sh").arg("-c").arg(script).follow_children(true).run()?;
-    /// debugger.cont()?;
-    /// let child = debugger.wait_child(None)?.expect("a subshell");
-    /// child.cont()?;
-    /// assert_eq!((child.exit_code()?, debugger.exit_code()?), (Some(3), Some(4)));
-    /// # Ok(())
-    /// # }
-    /// ```
-    ///
-    /// # Errors
-    /// As [`Debugger::wait_timeout`].
-    pub fn wait_child(&self, timeout: Option<Duration>) -> Result<Option<Self>> {
-        self.forbid_in_callback("wait_child")?;
-        self.open_session()?;
-        let deadline = timeout.map(|timeout| (Instant::now() + timeout, timeout));
-        let born = self.shared().births.watch()?;
-        loop {
-            let next = self.shared().births.take(&lock(&self.shared().children));
-            if next.is_some() {
-                return Ok(next);
-            }
-            if self.shared().stopped.is_set() {
-                return self.raise_failure().map(|()| None);
-            }
-            self.await_latches(deadline, &[born, &self.shared().stopped])?;
-        }
-    }
-
     fn timeout(&self, deadline: Option<(Instant, Duration)>) -> Error {
         let live = |session: Arc<Session>| read(&session.threads).clone();
         let cells = self.shared().session().map(live).unwrap_or_default();
         let living = cells.iter().filter(|cell| cell.death().is_none());
         let threads = living.map(|cell| (cell.tid, proc::activity(cell.tid))).collect();
-        let still =
-            |child: &Self| child.shared().session().is_some_and(|session| session.phase() == Phase::Stopped);
-        let children = self.children().iter().filter(|child| still(child)).filter_map(Self::pid).collect();
-        Error::Timeout { waited: deadline.map_or(Duration::ZERO, |(_, waited)| waited), threads, children }
+        let waited = deadline.map_or(Duration::ZERO, |(_, waited)| waited);
+        Error::Timeout { waited, threads, children: self.still_children() }
     }
 
     /// Stops the process; nothing to do when it is stopped. In a callback: the process stays stopped after it.
@@ -167,7 +145,7 @@ impl Debugger {
         let lookout = Lookout::of(&*self.shared().host);
         let check = || lookout.look();
         // A callback runs in a stop that only it knows of.
-        let standstill = if tracer_is_current(self.shared()) { Some(Latch::new()?) } else { None };
+        let standstill = if tracer_is_current(self.shared()) { Some(Latch::new()) } else { None };
         standstill.iter().for_each(Latch::set);
         let wait = Wait {
             deadline: timeout.map(|timeout| Instant::now() + timeout),

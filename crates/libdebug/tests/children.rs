@@ -237,9 +237,7 @@ fn dropping_or_running_anew_ends_the_children_too() {
         let child = debugger.wait_child(Some(PATIENCE)).unwrap().unwrap();
         let pids = [debugger.pid().unwrap(), child.pid().unwrap()];
         drop(child);
-        let mut launch = Debugger::builder(&path).args(["9", "fork"]).launch();
-        launch.follow_children = true;
-        debugger.run(&launch).unwrap();
+        debugger.run(&Debugger::builder(&path).args(["9", "fork"]).launch()).unwrap();
         assert!(debugger.children().is_empty());
         common::within("the end of the old processes", move || {
             while pids.into_iter().any(alive) {
@@ -247,4 +245,39 @@ fn dropping_or_running_anew_ends_the_children_too() {
             }
         });
     }
+}
+
+#[test]
+fn a_deep_tree_of_a_thousand_processes_is_seen_whole_or_left_alone() {
+    for follow in [true, false] {
+        within_time(Duration::from_secs(120), "a tree of a thousand", move || {
+            let path = program("family");
+            let builder = Debugger::builder(path).args(["1000", "5"]).follow_children(follow);
+            let debugger = builder.run().unwrap();
+            debugger.breakpoint_with("descendants", Action::Count).unwrap();
+            let (threads, files) = (own_threads(), own_files());
+            let mut ends = drive(&debugger);
+            let wanted =
+                (1..=if follow { 1000 } else { 0 }).map(|number| libdebug::Death::Exited(number % 200));
+            let mut wanted: Vec<_> = wanted.map(Some).collect();
+            ends.sort_by_key(|end| format!("{end:?}"));
+            wanted.sort_by_key(|end| format!("{end:?}"));
+            assert_eq!(ends, wanted);
+            assert_eq!((output(&debugger).as_str(), debugger.exit_code().unwrap()), ("ok\n", Some(0)));
+            assert!(own_threads() <= threads + 8, "a thread for each child");
+            let all = members(&debugger);
+            assert_eq!(all.len(), wanted.len() + 1);
+            assert!(all.iter().all(|member| common::state(member.pid().unwrap()).is_none()));
+            assert!(own_files() <= files + 100, "{} files more for dead children", own_files() - files);
+        });
+    }
+}
+
+fn own_files() -> usize {
+    std::fs::read_dir("/proc/self/fd").unwrap().count()
+}
+
+fn members(debugger: &Debugger) -> Vec<Debugger> {
+    let below = debugger.children().into_iter().flat_map(|child| members(&child));
+    std::iter::once(debugger.clone()).chain(below).collect()
 }

@@ -142,7 +142,7 @@ fn a_dropped_debugger_that_keeps_its_program_takes_its_breakpoints_along() {
         std::thread::yield_now();
     }
     drop((debugger, breakpoint));
-    let never = libdebug_kernel::Latch::new().unwrap();
+    let never = libdebug_kernel::Latch::new();
     let wait = libdebug::Wait {
         deadline: Some(Instant::now() + PATIENCE),
         stopped: &never,

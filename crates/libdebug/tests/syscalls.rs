@@ -9,8 +9,8 @@ use std::sync::{Arc, Mutex};
 
 use common::{cont, finish, interrupt, program};
 use libdebug::{
-    Action, Debugger, Error, SyscallEvent, SyscallFilter, SyscallHandler, SyscallObserver, SyscallSide,
-    SyscallSpec, Thread,
+    Action, Debugger, Error, SyscallEvent, SyscallFilter, SyscallFilterMode, SyscallHandler, SyscallObserver,
+    SyscallSide, SyscallSpec, Thread,
 };
 
 fn number(name: &str) -> u64 {
@@ -122,7 +122,14 @@ impl Pairs {
 
 #[test]
 fn every_enter_has_the_exit_of_its_own_thread() {
-    let debugger = Debugger::builder(program("syscall_threads")).args(["64", "300"]).run().unwrap();
+    for mode in [SyscallFilterMode::Ptrace, SyscallFilterMode::Seccomp] {
+        check_pairs(mode);
+    }
+}
+
+fn check_pairs(mode: SyscallFilterMode) {
+    let builder = Debugger::builder(program("syscall_threads")).args(["64", "300"]);
+    let debugger = builder.syscall_filter(mode).run().unwrap();
     let pairs = Pairs::default();
     let (on_enter, on_exit) = (Some(pairs.clone().enter()), Some(pairs.clone().exit()));
     let spec = SyscallSpec { number: Some(number("getpriority")), on_enter, on_exit, recursive: false };
@@ -227,4 +234,44 @@ fn processes_made_by_an_invoked_call_are_sane() {
         debugger.wait_timeout(common::PATIENCE).unwrap();
         assert_eq!(debugger.exit_code().unwrap(), Some(0));
     }
+}
+
+#[test]
+fn a_program_that_looks_for_a_debugger_finds_none() {
+    let path = program("antidebug");
+    let debugger = Debugger::builder(&path).run().unwrap();
+    assert_eq!(finish(&debugger), "first=-1 second=-1 hidden=0\n");
+    let debugger = Debugger::builder(&path).escape_antidebug(true).run().unwrap();
+    assert_eq!(finish(&debugger), "first=0 second=-1 hidden=1\n");
+}
+
+#[test]
+fn a_filter_stops_at_handled_calls_only() {
+    let builder = Debugger::builder(program("syscall_threads")).args(["4", "5000"]);
+    let debugger = builder.syscall_filter(SyscallFilterMode::Seccomp).run().unwrap();
+    let handler = debugger.handle_syscall(counting("exit_group")).unwrap();
+    let before = libdebug::tracer_syscalls();
+    let stop = debugger.handle_syscall(SyscallSpec::stop(Some(number("exit_group")))).unwrap();
+    cont(&debugger);
+    assert!(stop.side_hit_on(&debugger.main_thread().unwrap()).unwrap().is_some());
+    // 40,000 system calls were made.
+    assert!(libdebug::tracer_syscalls() - before < 2000, "{}", libdebug::tracer_syscalls() - before);
+    assert!(matches!(debugger.detach(), Err(Error::Filtered(_))));
+    assert!(finish(&debugger).ends_with(" ok\n"));
+    assert_eq!(handler.hit_count(), 0, "the newer handler is asked");
+}
+
+#[test]
+fn children_of_a_filtered_program_inherit_it_unharmed() {
+    let script = "kill -0 $$; (kill -0 $$; exit 3); exit $?";
+    let builder = Debugger::builder("/bin/bash").arg("-c").arg(script);
+    let debugger = builder.syscall_filter(SyscallFilterMode::Seccomp).run().unwrap();
+    let handler = debugger.handle_syscall(counting("kill")).unwrap();
+    debugger.cont().unwrap();
+    let child = debugger.wait_child(Some(common::PATIENCE)).unwrap().unwrap();
+    let in_child = child.handle_syscall(counting("kill")).unwrap();
+    cont(&child);
+    assert_eq!((child.exit_code().unwrap(), in_child.hit_count()), (Some(3), 1));
+    debugger.wait_timeout(common::PATIENCE).unwrap();
+    assert_eq!((debugger.exit_code().unwrap(), handler.hit_count()), (Some(3), 1));
 }

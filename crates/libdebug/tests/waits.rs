@@ -150,13 +150,13 @@ impl Host for HostWithAlarm {
 
     fn alarm(&self) -> Option<Box<dyn AsFd + '_>> {
         self.alarms.fetch_add(1, Ordering::AcqRel);
-        Some(Box::new(self.pressed.watch()))
+        Some(Box::new(self.pressed.watch().ok()?))
     }
 }
 
 #[test]
 fn the_hosts_alarm_ends_a_wait_that_sleeps() {
-    let (pressed, alarms) = (libdebug_kernel::Latch::new().unwrap(), AtomicUsize::new(0));
+    let (pressed, alarms) = (libdebug_kernel::Latch::new(), AtomicUsize::new(0));
     let host = Arc::new(HostWithAlarm { pressed, alarms });
     let debugger = Debugger::with_host(Arc::clone(&host) as Arc<dyn Host>).unwrap();
     debugger.run(&Debugger::builder(program("sleeper")).launch()).unwrap();
@@ -275,10 +275,10 @@ fn an_abandoned_debugger_waits_for_no_callback() {
             debugger.abandon();
             drop(debugger);
         });
-        // In its exit event, if it was killed: the kernel waits for the tracer thread there.
-        assert_eq!(common::state(pid), Some('t'));
+        // In its exit event, or on its way there, if it was killed: the kernel waits for the tracer thread there.
+        assert!(matches!(common::state(pid), Some('t' | 'R')));
         drop(go_on);
-        let never = libdebug_kernel::Latch::new().unwrap();
+        let never = libdebug_kernel::Latch::new();
         let wait = libdebug::Wait {
             deadline: Some(Instant::now() + PATIENCE),
             stopped: &never,

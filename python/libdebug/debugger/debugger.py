@@ -5,7 +5,8 @@ from __future__ import annotations
 
 from libdebug._native import DebuggerCore
 from libdebug.commlink.pipe_manager import PipeManager
-from libdebug.debugger.events import Events
+from libdebug.debugger.children import Children, checked_follow
+from libdebug.debugger.handling import Handling
 from libdebug.debugger.internal_debugger_holder import hold
 from libdebug.debugger.main_thread import MainThread
 from libdebug.debugger.program import Program
@@ -14,6 +15,8 @@ from libdebug.utils.oop.alias import alias_of
 
 TYPE_CHECKING = False  # importing `typing` takes longer than all the rest
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from libdebug.data.argument_list import ArgumentList
     from libdebug.data.env_dict import EnvDict
     from libdebug.debugger.time_limit import TimeLimit
@@ -22,7 +25,7 @@ if TYPE_CHECKING:
 _SHORT_LIMIT = 0.01
 
 
-class Debugger(MainThread, Events):
+class Debugger(MainThread, Children, Handling):
     """A debugger: one program or process at a time. The function `libdebug.debugger` makes them.
 
     What concerns a thread (registers, signals, steps) is the main thread's here; `threads` has them all. An
@@ -40,29 +43,50 @@ class Debugger(MainThread, Events):
         auto_interrupt: bool,
         fast_memory: bool,
         kill_on_exit: bool,
+        follow_children: bool,
+        escape_antidebug: bool,
+        syscall_filter: str,
     ) -> None:
         """Take the arguments of the function `libdebug.debugger`, which describes them."""
-        from weakref import ref
-
         core = DebuggerCore(self._make_thread)
-        # The lists of arguments and variables ask this, and may be kept for longer than the debugger.
-        alive = ref(core)
-        self._program = Program(argv, path, env, lambda: (it := alive()) is not None and it.debugging)
+        core.set_auto_interrupt(auto_interrupt)
+        core.fast_memory = fast_memory
+        core.follow_children = checked_follow(follow_children)
+        core.set_escape_antidebug(escape_antidebug)
+        core.set_syscall_filter(syscall_filter)
+        program = Program(argv, path, env, _debugging(core))
+        self._set_up(core, program, aslr, at_entry_point, kill_on_exit)
+
+    def _set_up(
+        self, core: DebuggerCore, program: Program, aslr: bool, at_entry_point: bool, kill_on_exit: bool
+    ) -> None:
+        self._program = program
         self._aslr = aslr
         self._at_entry_point = at_entry_point
         self._kill_on_exit = kill_on_exit
         self._limit: TimeLimit | None = None
         super().__init__(core)
-        self._core.set_auto_interrupt(auto_interrupt)
-        self._core.fast_memory = fast_memory
-        hold(self._core)
+        hold(core)
+
+    def _make_child(self, place: int) -> Debugger:
+        """Return a debugger for a process that this one's has created, with the settings of its birth."""
+        child = Debugger.__new__(Debugger)
+        core = self._core.child(place, child._make_thread)  # noqa: SLF001 - of the same class
+        if core is None:
+            raise RuntimeError("The child belongs to a process that is not being debugged any more.")
+        program = self._program.copy(_debugging(core))
+        child._set_up(  # noqa: SLF001 - of the same class
+            core, program, self._aslr, self._at_entry_point, core.kill_on_exit
+        )
+        return child
 
     def run(
         self, timeout: float = -1, redirect_pipes: bool = True, *, tty: bool = False
     ) -> PipeManager | None:
         """Start the program, which then stands at its entry point.
 
-        A process that is being debugged is killed first, and whatever was set in it is forgotten.
+        A process that is being debugged is killed first, with those that came from it, and whatever was set
+        in it is forgotten.
 
         Args:
             timeout: after how many seconds the program is killed; -1 for never.
@@ -84,15 +108,19 @@ class Debugger(MainThread, Events):
         if self._program.path is None:
             raise RuntimeError("No binary file specified.")
         env = self._program.env
-        self._core.run(
-            self._program.path,
-            list(self._program.argv),
-            None if env is None else list(env.items()),
-            aslr=self._aslr,
-            stdio="terminal" if tty else "pipes" if redirect_pipes else "inherit",
-            at_entry_point=self._at_entry_point,
-            kill_on_exit=self._kill_on_exit,
-        )
+        try:
+            self._core.run(
+                self._program.path,
+                list(self._program.argv),
+                None if env is None else list(env.items()),
+                aslr=self._aslr,
+                stdio="terminal" if tty else "pipes" if redirect_pipes else "inherit",
+                at_entry_point=self._at_entry_point,
+                kill_on_exit=self._kill_on_exit,
+            )
+        finally:
+            if not self._core.in_callback:
+                self._forget_children()
         self._begin()
         if timeout > 0:
             self._set_limit(timeout)
@@ -109,7 +137,11 @@ class Debugger(MainThread, Events):
             ProcessLookupError: there is no such process.
             PermissionError: the kernel does not allow it; the text says what to do.
         """
-        self._core.attach(pid, kill_on_exit=self._kill_on_exit)
+        try:
+            self._core.attach(pid, kill_on_exit=self._kill_on_exit)
+        finally:
+            if not self._core.in_callback:
+                self._forget_children()
         self._begin()
 
     def detach(self) -> None:
@@ -119,6 +151,7 @@ class Debugger(MainThread, Events):
             RuntimeError: no process is being debugged.
         """
         self._core.detach()
+        self._learn_of_children()
         self._begin()
 
     def kill(self) -> None:
@@ -130,12 +163,21 @@ class Debugger(MainThread, Events):
             RuntimeError: no process is being debugged, or this is a callback.
         """
         self._core.kill()
+        self._learn_of_children()
         self._drop_limit()
+        self._look_back()
 
     def terminate(self) -> None:
-        """End the process, unless `kill_on_exit` is off, and the debugger, which is of no use after it."""
+        """End the process, unless `kill_on_exit` is off, and the debugger, which is of no use after it.
+
+        The debuggers of its children, and of theirs, end with it.
+        """
         self._drop_limit()
+        self._look_back()
+        self._learn_of_children()
         self._core.terminate()
+        for child in self._born:
+            child.terminate()
 
     def cont(self) -> None:
         """Let all threads go on, and return at once.
@@ -155,6 +197,8 @@ class Debugger(MainThread, Events):
     def wait(self, *, timeout: float | None = None) -> None:
         """Block until the process has stopped or ended.
 
+        The log warns when that takes long because the process itself waits for a child that stands still.
+
         Args:
             timeout: for how many seconds at most; None for any time.
 
@@ -164,10 +208,12 @@ class Debugger(MainThread, Events):
                 exception is the cause.
         """
         self._core.wait(timeout)
+        self._look_back()
+        self._learn_of_children()
 
     @alias_of(wait)
     def w(self, *, timeout: float | None = None) -> None:
-        self._core.wait(timeout)
+        self.wait(timeout=timeout)
 
     def interrupt(self) -> None:
         """Stop the process; nothing happens if it is stopped. In a callback: it stays stopped after that.
@@ -241,6 +287,8 @@ class Debugger(MainThread, Events):
 
     @aslr.setter
     def aslr(self, value: bool) -> None:
+        # What was born until now has the setting of its birth.
+        self._learn_of_children()
         self._aslr = value
 
     @property
@@ -267,3 +315,14 @@ class Debugger(MainThread, Events):
             f"  Process ID = {self.process_id}",
         ]
         return "\n".join([*lines, *(f"  Thread {thread.thread_id}" for thread in self.threads)])
+
+
+def _debugging(core: DebuggerCore) -> Callable[[], bool]:
+    """Return what tells whether a process is being debugged, and keeps nothing alive.
+
+    The lists of arguments and variables ask, and may be kept for longer than the debugger.
+    """
+    from weakref import ref
+
+    alive = ref(core)
+    return lambda: (it := alive()) is not None and it.debugging

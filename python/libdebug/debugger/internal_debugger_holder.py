@@ -4,11 +4,12 @@ from __future__ import annotations
 
 TYPE_CHECKING = False  # importing `typing` takes longer than all the rest
 if TYPE_CHECKING:
-    from weakref import WeakSet
+    from weakref import WeakKeyDictionary
 
     from libdebug._native import DebuggerCore
 
-_alive: WeakSet[DebuggerCore] | None = None
+# In the order of their making: a debugger comes before those of its children, and ends them too.
+_alive: WeakKeyDictionary[DebuggerCore, None] | None = None
 
 
 def hold(core: DebuggerCore) -> None:
@@ -16,11 +17,11 @@ def hold(core: DebuggerCore) -> None:
     global _alive  # noqa: PLW0603
     if _alive is None:
         import atexit
-        from weakref import WeakSet
+        from weakref import WeakKeyDictionary
 
-        _alive = WeakSet()
+        _alive = WeakKeyDictionary()
         atexit.register(_cleanup_internal_debugger)
-    _alive.add(core)
+    _alive[core] = None
 
 
 def _cleanup_internal_debugger() -> None:

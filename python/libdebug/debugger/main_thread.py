@@ -9,6 +9,7 @@ from libdebug.utils.oop.alias import alias_of
 TYPE_CHECKING = False  # importing `typing` takes longer than all the rest
 if TYPE_CHECKING:
     from libdebug._native import DebuggerCore, Registers, ThreadCore
+    from libdebug.data.signal_info import SignalInfo
 
 
 class MainThread:
@@ -64,6 +65,8 @@ class MainThread:
     @property
     def dead(self) -> bool:
         """Whether the main thread has ended. Does not wait."""
+        if self._core.pid and not self._core.threads:
+            return True  # The debugger has ended too.
         return self._main.dead
 
     @property
@@ -94,6 +97,11 @@ class MainThread:
     def signal_number(self) -> int:
         """The number of the signal that the main thread stopped with, 0 for none."""
         return self._main.signal_number
+
+    @property
+    def siginfo(self) -> SignalInfo | None:
+        """What the kernel tells of the signal that the main thread is stopped at; None when it is at none."""
+        return self._main.siginfo
 
     @property
     def instruction_pointer(self) -> int:
@@ -175,6 +183,30 @@ class MainThread:
     @syscall_arg5.setter
     def syscall_arg5(self, value: int) -> None:
         self._main.syscall_arg5 = value
+
+    def invoke_syscall(self, syscall: int | str, *args: int) -> int:
+        """Have the main thread make a system call now, see `ThreadContext.invoke_syscall`.
+
+        Args:
+            syscall: its number or name.
+            *args: up to six arguments; negative ones may be given.
+
+        Returns:
+            What the kernel returned: a negative error number (errno(3)) on failure.
+        """
+        return self._main.invoke_syscall(syscall, *args)
+
+    def call(self, function: int | str, *args: int) -> int:
+        """Have the main thread call a function of the program, see `ThreadContext.call`.
+
+        Args:
+            function: its address, or a symbol.
+            *args: integers and pointers; negative ones may be given.
+
+        Returns:
+            What the function returned in rax, as an unsigned number of 64 bits.
+        """
+        return self._main.call(function, *args)
 
     def step(self) -> None:
         """Execute one instruction of the main thread; the others stay stopped."""

@@ -49,6 +49,14 @@ class Program:
         elif self.argv:
             self._take_path(self.argv[0])
 
+    def copy(self, is_debugging: Callable[[], bool]) -> Program:
+        """Return the same for another debugger, without a look at the file."""
+        copy = Program(None, None, None, is_debugging)
+        copy.arch, copy.path, copy._explicit_path = self.arch, self.path, self._explicit_path
+        copy.argv = copy._watched(ArgumentList(self.argv))
+        copy.env = copy._watched_env(self.env)
+        return copy
+
     def set_argv(self, value: str | list[str]) -> None:
         """Replace the arguments; the program follows the first one, unless a path was given."""
         self._check_idle("argv")

@@ -11,6 +11,7 @@ from libdebug.utils.oop.alias import alias_of
 TYPE_CHECKING = False  # importing `typing` takes longer than all the rest
 if TYPE_CHECKING:
     from libdebug._native import Registers, ThreadCore
+    from libdebug.data.signal_info import SignalInfo
     from libdebug.debugger.debugger import Debugger
     from libdebug.memory.abstract_memory_view import AbstractMemoryView
 
@@ -131,76 +132,141 @@ class ThreadContext(metaclass=ABCMeta):
         self.regs.rip = value
 
     @property
+    def siginfo(self) -> SignalInfo | None:
+        """What the kernel tells of the signal that the thread is stopped at; None when it is at none."""
+        from libdebug.data.signal_info import SignalInfo
+
+        row = self._core.signal_info
+        return None if row is None else SignalInfo(row)
+
+    @property
     def syscall_number(self) -> int:
-        """The number of the system call that the thread is in."""
-        return int(self._core.register("orig_rax"))
+        """The number of the system call that the thread is in, or would make next."""
+        return self._core.syscall_number
 
     @syscall_number.setter
     def syscall_number(self, value: int) -> None:
-        self._core.set_register("orig_rax", value)
+        self._core.syscall_number = value
 
     @property
     def syscall_return(self) -> int:
-        """What a system call returned."""
-        return self.regs.rax
+        """What a system call returned, unsigned; negative numbers may be assigned."""
+        return self._core.syscall_return
 
     @syscall_return.setter
     def syscall_return(self, value: int) -> None:
-        self.regs.rax = value
+        self._core.syscall_return = value
 
     @property
     def syscall_arg0(self) -> int:
         """The first argument of a system call."""
-        return self.regs.rdi
+        return self._core.syscall_argument(0)
 
     @syscall_arg0.setter
     def syscall_arg0(self, value: int) -> None:
-        self.regs.rdi = value
+        self._core.set_syscall_argument(0, value)
 
     @property
     def syscall_arg1(self) -> int:
         """The second argument of a system call."""
-        return self.regs.rsi
+        return self._core.syscall_argument(1)
 
     @syscall_arg1.setter
     def syscall_arg1(self, value: int) -> None:
-        self.regs.rsi = value
+        self._core.set_syscall_argument(1, value)
 
     @property
     def syscall_arg2(self) -> int:
         """The third argument of a system call."""
-        return self.regs.rdx
+        return self._core.syscall_argument(2)
 
     @syscall_arg2.setter
     def syscall_arg2(self, value: int) -> None:
-        self.regs.rdx = value
+        self._core.set_syscall_argument(2, value)
 
     @property
     def syscall_arg3(self) -> int:
         """The fourth argument of a system call."""
-        return self.regs.r10
+        return self._core.syscall_argument(3)
 
     @syscall_arg3.setter
     def syscall_arg3(self, value: int) -> None:
-        self.regs.r10 = value
+        self._core.set_syscall_argument(3, value)
 
     @property
     def syscall_arg4(self) -> int:
         """The fifth argument of a system call."""
-        return self.regs.r8
+        return self._core.syscall_argument(4)
 
     @syscall_arg4.setter
     def syscall_arg4(self, value: int) -> None:
-        self.regs.r8 = value
+        self._core.set_syscall_argument(4, value)
 
     @property
     def syscall_arg5(self) -> int:
         """The sixth argument of a system call."""
-        return self.regs.r9
+        return self._core.syscall_argument(5)
 
     @syscall_arg5.setter
     def syscall_arg5(self, value: int) -> None:
-        self.regs.r9 = value
+        self._core.set_syscall_argument(5, value)
+
+    def invoke_syscall(self, syscall: int | str, *args: int) -> int:
+        """Have this thread make a system call now; afterwards it stands where it stood, with its registers.
+
+        Args:
+            syscall: its number or name.
+            *args: up to six arguments; negative ones may be given.
+
+        Returns:
+            What the kernel returned: a negative error number (errno(3)) on failure.
+
+        Raises:
+            ValueError: there is no such call, or there are more than six arguments.
+            RuntimeError: the thread has ended, also by this call.
+
+        Example:
+            >>> from libdebug import debugger
+            >>> d = debugger("/bin/true")
+            >>> pipe = d.run()
+            >>> d.threads[0].invoke_syscall("getpid") == d.pid
+            True
+            >>> d.terminate()
+        """
+        from libdebug.utils.signal_utils import ALL
+        from libdebug.utils.syscall_utils import resolve_syscall
+
+        number = resolve_syscall(syscall)
+        if number == ALL:
+            raise ValueError("One syscall is invoked, not all.")
+        return self._core.invoke_syscall(number, list(args))
+
+    def call(self, function: int | str, *args: int) -> int:
+        """Have this thread call a function of the program; afterwards it stands where it stood.
+
+        All threads run meanwhile. Callbacks of breakpoints in the function run; what stops the process ends
+        the call, and a fault in the function does too, instead of ending the program.
+
+        Args:
+            function: its address, or a symbol.
+            *args: integers and pointers; negative ones may be given.
+
+        Returns:
+            What the function returned in rax, as an unsigned number of 64 bits.
+
+        Raises:
+            RuntimeError: the call was stopped, came to a fault, or ended the program; the text says which.
+            ValueError: there is no such symbol.
+
+        Example:
+            >>> from libdebug import debugger
+            >>> d = debugger("/bin/true")
+            >>> pipe = d.run()
+            >>> d.call("abs", -7)
+            7
+            >>> d.terminate()
+        """
+        return self._core.call(function, list(args))
 
     def step(self) -> None:
         """Execute one instruction of this thread; the others stay stopped. Also in callbacks."""

@@ -7,6 +7,10 @@ from libdebug._native import signal_name
 #: One more than the last signal of Linux.
 _SIGNALS = 65
 
+#: The number that stands for all signals, or all system calls, and the words that do.
+ALL = -1
+NAMES_OF_ALL = ("*", "all", "ALL", "pkm")
+
 
 def resolve_signal_number(name: str) -> int:
     """Return the number of a signal.
@@ -28,3 +32,42 @@ def resolve_signal_number(name: str) -> int:
     if isinstance(known, signal.Signals):
         return int(known)
     raise ValueError(f"Signal {name} not found.")
+
+
+def resolve_signal(signal: object) -> int:
+    """Return the number of a signal given by number or name; -1 for all.
+
+    Raises:
+        ValueError: no signal has that name.
+        TypeError: it is neither a number nor a name.
+
+    Example:
+        >>> resolve_signal("SIGUSR1"), resolve_signal(10), resolve_signal("all")
+        (10, 10, -1)
+    """
+    if isinstance(signal, str):
+        return ALL if signal in NAMES_OF_ALL else resolve_signal_number(signal)
+    if not isinstance(signal, int) or isinstance(signal, bool):
+        raise TypeError("signal must be an int or a str")
+    return signal
+
+
+def resolve_signals(signals: object) -> list[int]:
+    """Return the numbers of a list of signals, each given by number or name.
+
+    Raises:
+        ValueError: one of them is no signal.
+        TypeError: it is no list, or something in it is neither a number nor a name.
+
+    Example:
+        >>> resolve_signals(["SIGINT", 15])
+        [2, 15]
+    """
+    if not isinstance(signals, list):
+        raise TypeError("signals_to_block must be a list of integers or strings")
+    numbers = [
+        resolve_signal_number(name) if isinstance(name, str) else resolve_signal(name) for name in signals
+    ]
+    if not all(0 < number < _SIGNALS for number in numbers):
+        raise ValueError("Invalid signal number.")
+    return numbers

@@ -14,7 +14,7 @@ mod signal;
 
 pub use abi::{mmap_flags, open_flags, protection};
 pub use flags::FlagSet;
-pub use signal::signal_name;
+pub use signal::{signal_code_name, signal_name};
 
 use crate::SyscallAbi;
 use scalar::Scalar;

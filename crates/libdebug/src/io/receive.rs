@@ -144,7 +144,7 @@ impl Inbox {
 
     /// A latch that is set when another thread puts something into the buffer.
     pub(super) fn news(&mut self) -> Result<Arc<Latch>, KernelError> {
-        let latch = Arc::new(Latch::new()?);
+        let latch = Arc::new(Latch::new());
         self.sleepers.retain(|sleeper| sleeper.strong_count() > 0);
         self.sleepers.push(Arc::downgrade(&latch));
         Ok(latch)

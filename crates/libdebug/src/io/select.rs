@@ -85,9 +85,9 @@ impl ProcessIo {
     ) -> Result<(), IoError> {
         type Role = fn(&mut Seen) -> &mut bool;
         let stdin = if watch.room { Some(lock(&self.stdin).clone().ok_or(IoError::NoStdin)?) } else { None };
-        let closed = self.closed.watch();
-        let news: Vec<_> = sources.iter().map(|source| source.news.watch()).collect();
-        let stopped = if watch.stop && !seen.stopped { Some(wait.stopped.watch()) } else { None };
+        let closed = self.closed.watch()?;
+        let news: Vec<_> = sources.iter().map(|source| source.news.watch()).collect::<Result<_, _>>()?;
+        let stopped = if watch.stop && !seen.stopped { Some(wait.stopped.watch()?) } else { None };
         let mut awaited = vec![(closed.as_fd(), Interest::Read)];
         let mut roles: Vec<Option<Role>> = vec![None];
         let mut add = |descriptor, interest, role| {

@@ -61,11 +61,11 @@ impl Wait<'_> {
     /// too.
     pub(super) fn sleep(&self, file: &File, interest: Interest, latches: &[&Latch]) -> Result<(), IoError> {
         let mut awaited = vec![(file.as_fd(), interest)];
-        let watched: Vec<_> = latches.iter().map(|latch| latch.watch()).collect();
+        let watched: Vec<_> = latches.iter().map(|latch| latch.watch()).collect::<Result<_, _>>()?;
         awaited.extend(watched.iter().map(|latch| (latch.as_fd(), Interest::Read)));
         // What the latch of a dead process says is known, and would end every wait for its descendants' output.
         let dead = self.stopped.is_set() && (self.state)() == ProcessState::Dead;
-        let stopped = if dead { None } else { Some(self.stopped.watch()) };
+        let stopped = if dead { None } else { Some(self.stopped.watch()?) };
         awaited.extend(stopped.iter().map(|latch| (latch.as_fd(), Interest::Read)));
         let check = || self.check();
         let check: Option<&dyn Fn() -> Result<_, IoError>> = self.check.map(|_| &check as _);

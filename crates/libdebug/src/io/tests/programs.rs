@@ -33,7 +33,7 @@ impl Free {
         let Ends::Streams([stdin, stdout, stderr]) = ends.0 else { unreachable!() };
         let child =
             Command::new("sh").args(["-c", script]).stdin(stdin).stdout(stdout).stderr(stderr).spawn();
-        Self { child: child.unwrap(), io: io.unwrap(), never: Latch::new().unwrap() }
+        Self { child: child.unwrap(), io: io.unwrap(), never: Latch::new() }
     }
 
     pub(super) fn wait(&self, time: Duration) -> Wait<'_> {
@@ -69,7 +69,7 @@ pub(super) struct Traced {
 impl Traced {
     pub(super) fn run(stdio: Stdio, script: &str) -> Self {
         let (ends, io) = open(stdio).unwrap();
-        let stopped = Arc::new(Latch::new().unwrap());
+        let stopped = Arc::new(Latch::new());
         let dead = Arc::new(AtomicBool::new(false));
         let (commands, resumes) = mpsc::channel();
         let script = CString::new(script).unwrap();
@@ -100,7 +100,7 @@ impl Traced {
     }
 
     pub(super) fn await_stop(&self) {
-        let stopped = self.stopped.watch();
+        let stopped = self.stopped.watch().unwrap();
         wait_ready::<KernelError>(&[(stopped.as_fd(), Interest::Read)], None, None).unwrap();
     }
 }

@@ -143,7 +143,7 @@ fn reading_ahead_lets_a_talkative_program_get_on() {
         Traced::run(Stdio::Piped, "i=0; while [ $i -lt 20000 ]; do echo $i; i=$((i+1)); done; kill -STOP $$");
     while !traced.stopped.is_set() {
         let sources = traced.io.sources();
-        let stopped = traced.stopped.watch();
+        let stopped = traced.stopped.watch().unwrap();
         let mut awaited = vec![(stopped.as_fd(), Interest::Read)];
         awaited.extend(sources.iter().map(|source| (source.as_fd(), Interest::Read)));
         wait_ready::<KernelError>(&awaited, None, None).unwrap();
