@@ -225,25 +225,10 @@ impl Table {
     fn call(&self, py: Python<'_>, thread: &Thread, call: &Call) -> PyResult<()> {
         let arguments = (self.shown(py, thread)?, call.object.clone_ref(py)).into_pyobject(py)?;
         self.calls.fetch_add(1, Ordering::AcqRel);
-        let stay = StayAtEnd;
         // By reference: nothing of Python's is to be let go of between here and the callback's own frames.
         let result = call.callback.bind(py).call1(&arguments);
-        std::mem::forget(stay);
         self.calls.fetch_sub(1, Ordering::AcqRel);
         result.map(drop)
-    }
-}
-
-/// Keeps a thread in the callback that the interpreter's end found it in. Before version 3.14 the interpreter ends
-/// such a thread by pthread_exit(3), which unwinds it: through frames of ours, that would give back a state of the
-/// interpreter that is gone, and abort the process. So the thread stays here, and ends with the process.
-struct StayAtEnd;
-
-impl Drop for StayAtEnd {
-    fn drop(&mut self) {
-        while !std::thread::panicking() {
-            std::thread::park();
-        }
     }
 }
 

@@ -1,18 +1,22 @@
 //! The interpreter as a host of debuggers.
 
-use std::sync::Mutex;
+use std::os::fd::AsFd;
+use std::sync::{Arc, Mutex, OnceLock};
 
 use libdebug::{BoxError, Host};
 use pyo3::prelude::*;
 use pyo3::types::PyDict;
 
 use crate::callback::say;
+use crate::wakeup::{Alarm, Bell};
 
 /// A Python process.
 #[derive(Default)]
 pub(crate) struct PythonHost {
     /// The `threading.Thread` of the tracer; it holds nothing that holds the debugger.
     thread: Mutex<Option<Py<PyAny>>>,
+    /// There once the main thread has waited.
+    bell: OnceLock<Arc<Bell>>,
 }
 
 impl PythonHost {
@@ -41,7 +45,10 @@ impl Host for PythonHost {
     /// Runs the interpreter's signal handlers, of which that of Ctrl-C raises. They are the main thread's: on
     /// any other this does nothing.
     fn check(&self) -> Result<(), BoxError> {
-        Ok(Python::attach(|py| py.check_signals())?)
+        Ok(Python::attach(|py| {
+            self.bell.get().into_iter().for_each(|bell| bell.silence(py));
+            py.check_signals()
+        })?)
     }
 
     fn remark(&self, remark: &str) {
@@ -54,6 +61,19 @@ impl Host for PythonHost {
 
     fn has_check(&self) -> bool {
         true
+    }
+
+    /// The kernel gives a signal of the process to any thread that does not block it: another one may be told of
+    /// Ctrl-C while the main thread waits. On any other thread there is nothing to look for.
+    fn alarm(&self) -> Option<Box<dyn AsFd + '_>> {
+        let bell = match self.bell.get() {
+            Some(bell) => Arc::clone(bell),
+            None => Arc::new(Bell::new().ok()?),
+        };
+        let alarm = Python::attach(|py| Alarm::set(py, Arc::clone(&bell)))?;
+        // Only the main thread comes here.
+        let _ = self.bell.set(bell);
+        Some(Box::new(alarm))
     }
 }
 

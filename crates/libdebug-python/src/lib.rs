@@ -23,6 +23,7 @@ mod switch_interval;
 mod syscall_handler;
 mod thread;
 mod value;
+mod wakeup;
 
 use pyo3::prelude::*;
 
