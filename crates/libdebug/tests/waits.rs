@@ -150,13 +150,13 @@ impl Host for HostWithAlarm {
 
     fn alarm(&self) -> Option<Box<dyn AsFd + '_>> {
         self.alarms.fetch_add(1, Ordering::AcqRel);
-        Some(Box::new(self.pressed.watch()))
+        Some(Box::new(self.pressed.watch().unwrap()))
     }
 }
 
 #[test]
 fn the_hosts_alarm_ends_a_wait_that_sleeps() {
-    let (pressed, alarms) = (libdebug_kernel::Latch::new().unwrap(), AtomicUsize::new(0));
+    let (pressed, alarms) = (libdebug_kernel::Latch::new(), AtomicUsize::new(0));
     let host = Arc::new(HostWithAlarm { pressed, alarms });
     let debugger = Debugger::with_host(Arc::clone(&host) as Arc<dyn Host>).unwrap();
     debugger.run(&Debugger::builder(program("sleeper")).launch()).unwrap();
