@@ -220,9 +220,11 @@ impl Shared {
         lock(&self.failures).push(error);
     }
 
-    /// A process begins: what the one before it left does not concern anybody any more.
+    /// A process begins, or none will: what the one before it left does not concern anybody any more.
     pub(crate) fn forget_failures(&self) {
-        lock(&self.failures).clear();
+        let failures = std::mem::take(&mut *lock(&self.failures));
+        // Without the lock: an error may hold anything.
+        drop(failures);
     }
 
     /// The oldest failure that nobody was told of.
