@@ -8,6 +8,7 @@ import sys
 import threading
 import time
 import weakref
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -338,8 +339,8 @@ def test_an_exception_that_nobody_waited_for_goes_with_its_debugger(end: str) ->
         return weakref.ref(d)
 
     gc.collect()
-    before = set(os.listdir("/proc/self/fd"))
+    before = {entry.name for entry in Path("/proc/self/fd").iterdir()}
     reference = scene()
     gc.collect()
     assert reference() is None
-    assert set(os.listdir("/proc/self/fd")) == before
+    assert {entry.name for entry in Path("/proc/self/fd").iterdir()} == before

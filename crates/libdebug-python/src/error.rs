@@ -119,7 +119,7 @@ pub(crate) fn raise(py: Python<'_>, doing: Doing, error: Error) -> PyErr {
 fn callback_failed(py: Python<'_>, cause: BoxError) -> PyErr {
     let (kind, cause) = match cause.downcast::<Raised>() {
         Ok(raised) => (raised.kind, raised.take(py)),
-        Err(other) => ("native", original(other)),
+        Err(cause) => ("native", original(cause)),
     };
     let text = format!("Unhandled exception in {kind} callback: {}", cause.value(py));
     let error = CallbackError::new_err(text);

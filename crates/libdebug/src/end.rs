@@ -61,7 +61,7 @@ impl Debugger {
                 Err(error) => return Err(error),
             }
         }
-        // They may hold these debuggers in their turn.
+        // They may hold the debuggers in their turn.
         family.iter().for_each(|member| member.forget_failures());
         lock(&self.shared().foreground).take();
         Ok(())
