@@ -304,3 +304,17 @@ fn whoever_asks_for_it_is_told_of_a_new_program_before_it_runs() {
     assert_eq!((told.len(), told[0].hit_count()), (1, 1));
     assert_eq!((old.hit_count(), old.is_enabled()), (0, false));
 }
+
+#[test]
+fn the_end_that_an_invoked_call_brings_about_is_known_at_once() {
+    for threads in ["1", "8"] {
+        let debugger = Debugger::builder(program("threads")).args([threads, "10"]).run().unwrap();
+        debugger.breakpoint("hot").unwrap();
+        cont(&debugger);
+        let thread = debugger.main_thread().unwrap();
+        let ended = thread.invoke_syscall(number("exit_group"), &[5]);
+        assert!(matches!(ended, Err(Error::Died { .. })), "{ended:?}");
+        assert_eq!((debugger.is_dead(), debugger.exit_code().unwrap()), (true, Some(5)));
+        assert!(matches!(debugger.cont(), Err(Error::Died { .. })));
+    }
+}
