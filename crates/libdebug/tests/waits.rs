@@ -229,7 +229,11 @@ fn an_abandoned_debugger_waits_for_no_callback() {
             drop(debugger);
         });
         // In its exit event, if it was killed: the kernel waits for the tracer thread there.
-        assert_eq!(common::state(pid), Some('t'));
+        within("the exit event", move || {
+            while common::state(pid) != Some('t') {
+                std::thread::yield_now();
+            }
+        });
         drop(go_on);
         let never = libdebug_kernel::Latch::new();
         let wait = libdebug::Wait {
