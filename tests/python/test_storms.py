@@ -233,7 +233,6 @@ os._exit(0)
 """
 
 
-@pytest.mark.xfail(reason="only a signal that the waiting thread handles itself ends its wait")
 @pytest.mark.parametrize("how", ["wait", "recvline"])
 def test_ctrl_c_ends_a_wait_whichever_thread_the_kernel_gives_it_to(
     how: str, program: Callable[[str], str]
@@ -241,6 +240,46 @@ def test_ctrl_c_ends_a_wait_whichever_thread_the_kernel_gives_it_to(
     command = [sys.executable, "-c", PRESSED_ELSEWHERE, program("sleeper"), how]
     done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=True)
     assert float(done.stdout) < AT_ONCE
+
+
+# Like an event loop, which is told of signals over the one descriptor that the interpreter has for that.
+LISTENING = """
+import signal, socket, sys, threading
+from libdebug import debugger
+outer, inner = (debugger(sys.argv[1]) for _ in range(2))
+for d in (outer, inner):
+    d.run(redirect_pipes=False)
+    d.cont()
+loop, rope = socket.socketpair()
+for end in (loop, rope):
+    end.setblocking(False)
+def on_first(*_):
+    # A wait in the middle of another debugger's.
+    inner.interrupt()
+    inner.wait()
+    signal.pthread_kill(other.ident, signal.SIGUSR2)
+def on_second(*_):
+    outer.interrupt()
+signal.signal(signal.SIGUSR1, on_first)
+signal.signal(signal.SIGUSR2, on_second)
+signal.set_wakeup_fd(rope.fileno())
+leave = threading.Event()
+other = threading.Thread(target=leave.wait)
+other.start()
+threading.Timer(0.1, signal.pthread_kill, (other.ident, signal.SIGUSR1)).start()
+outer.wait(timeout=60)
+leave.set()
+print(signal.set_wakeup_fd(-1) == rope.fileno(), *sorted(loop.recv(100)))
+for d in (outer, inner):
+    d.terminate()
+"""
+
+
+def test_whoever_listens_to_signals_hears_those_of_a_wait(program: Callable[[str], str]) -> None:
+    command = [sys.executable, "-c", LISTENING, program("sleeper")]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=True)
+    assert done.stdout.split() == ["True", str(int(signal.SIGUSR1)), str(int(signal.SIGUSR2))]
+    assert done.stderr == ""
 
 
 def test_children_of_the_host_are_its_own_while_a_debugger_waits() -> None:

@@ -200,7 +200,7 @@ pub enum Readiness {
     Ready(u32),
     /// The deadline passed.
     TimedOut,
-    /// A signal was handled by this thread meanwhile.
+    /// A signal was handled meanwhile, by this thread or one that has told it.
     Interrupted,
 }
 
@@ -218,28 +218,31 @@ pub enum Interest {
 ///
 /// `check` runs with all signals blocked, right before the wait lets them in again (ppoll(2)): a signal that
 /// comes after it ends the wait, so what it looks at, such as Python's pending-signals flag, cannot be missed.
-/// Its error ends the wait.
+/// Its error ends the wait. It may answer a descriptor, which interrupts the wait as soon as there is something to
+/// read: for signals that another thread handles, as any may to which the kernel gives a signal of the process.
 ///
 /// # Errors
 /// What `check` answers; what ppoll(2) says as `E` made from [`KernelError`].
-pub fn wait_ready<E: From<KernelError>>(
+pub fn wait_ready<'a, E: From<KernelError>>(
     descriptors: &[(BorrowedFd<'_>, Interest)],
     deadline: Option<Instant>,
-    check: Option<&dyn Fn() -> std::result::Result<(), E>>,
+    check: Option<&dyn Fn() -> std::result::Result<Option<BorrowedFd<'a>>, E>>,
 ) -> std::result::Result<Readiness, E> {
-    let Some(check) = check else { return Ok(poll(descriptors, deadline, None)?) };
+    let Some(check) = check else { return Ok(poll(descriptors, None, deadline, None)?) };
     let mask = block_signals();
-    let readiness = check().and_then(|()| Ok(poll(descriptors, deadline, Some(&mask.0))?));
+    let readiness = check().and_then(|alarm| Ok(poll(descriptors, alarm, deadline, Some(&mask.0))?));
     restore_signals(&mask);
     readiness
 }
 
 fn poll(
     descriptors: &[(BorrowedFd<'_>, Interest)],
+    alarm: Option<BorrowedFd<'_>>,
     deadline: Option<Instant>,
     mask: Option<&libc::sigset_t>,
 ) -> Result<Readiness> {
     let mut entries: Vec<_> = descriptors.iter().map(entry).collect();
+    entries.extend(alarm.map(|alarm| entry(&(alarm, Interest::Read))));
     let timeout = deadline.map(|deadline| time_spec(deadline.saturating_duration_since(Instant::now())));
     // SAFETY: `entries`, `timeout` and `mask` are live for the call; null where absent.
     let ready = unsafe {
@@ -253,7 +256,10 @@ fn poll(
         }
         -1 => Err(KernelError::last("ppoll")),
         0 => Ok(Readiness::TimedOut),
-        _ => Ok(Readiness::Ready(ready_bits(&entries))),
+        _ => match ready_bits(&entries[..descriptors.len()]) {
+            0 => Ok(Readiness::Interrupted),
+            bits => Ok(Readiness::Ready(bits)),
+        },
     }
 }
 
@@ -355,6 +361,23 @@ mod tests {
         let error = KernelError::last("nothing");
         let result = wait_ready(&[(watched.as_fd(), Interest::Read)], None, Some(&|| Err(error)));
         assert_eq!(result, Err(error));
+    }
+
+    #[test]
+    fn what_the_check_answers_interrupts_the_wait() {
+        let (latch, alarm) = (Latch::new(), Latch::new());
+        let (watched, told) = (latch.watch().unwrap(), alarm.watch().unwrap());
+        let wait = || {
+            let check = || Ok::<_, KernelError>(Some(told.as_fd()));
+            let deadline = Some(Instant::now() + Duration::from_secs(60));
+            wait_ready(&[(watched.as_fd(), Interest::Read)], deadline, Some(&check)).unwrap()
+        };
+        thread::scope(|scope| {
+            scope.spawn(|| alarm.set());
+            assert_eq!(wait(), Readiness::Interrupted);
+        });
+        latch.set();
+        assert_eq!(wait(), Readiness::Ready(1), "what was waited for comes first");
     }
 
     #[test]

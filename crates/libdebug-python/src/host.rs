@@ -1,5 +1,6 @@
 //! The interpreter as a host of debuggers.
 
+use std::os::fd::AsFd;
 use std::sync::Mutex;
 
 use libdebug::{BoxError, Host};
@@ -7,15 +8,20 @@ use pyo3::prelude::*;
 use pyo3::types::PyDict;
 
 use crate::callback::say;
+use crate::wakeup::{Alarm, Bell};
 
 /// A Python process.
-#[derive(Default)]
 pub(crate) struct PythonHost {
     /// The `threading.Thread` of the tracer; it holds nothing that holds the debugger.
     thread: Mutex<Option<Py<PyAny>>>,
+    bell: Bell,
 }
 
 impl PythonHost {
+    pub(crate) fn new() -> std::io::Result<Self> {
+        Ok(Self { thread: Mutex::new(None), bell: Bell::new()? })
+    }
+
     /// Waits until the tracer thread is gone, so that it cannot outlive the interpreter.
     pub(crate) fn join(&self, py: Python<'_>) -> PyResult<()> {
         let thread = self.thread.lock().ok().and_then(|mut thread| thread.take());
@@ -41,7 +47,10 @@ impl Host for PythonHost {
     /// Runs the interpreter's signal handlers, of which that of Ctrl-C raises. They are the main thread's: on
     /// any other this does nothing.
     fn check(&self) -> Result<(), BoxError> {
-        Ok(Python::attach(|py| py.check_signals())?)
+        Ok(Python::attach(|py| {
+            self.bell.silence(py);
+            py.check_signals()
+        })?)
     }
 
     fn remark(&self, remark: &str) {
@@ -54,6 +63,12 @@ impl Host for PythonHost {
 
     fn has_check(&self) -> bool {
         true
+    }
+
+    /// The kernel gives a signal of the process to any thread that does not block it: another one may be told of
+    /// Ctrl-C while the main thread waits. On any other thread there is nothing to look for.
+    fn alarm(&self) -> Option<Box<dyn AsFd + '_>> {
+        Some(Box::new(Python::attach(|py| Alarm::set(py, &self.bell))?))
     }
 }
 

@@ -13,6 +13,7 @@ mod memory;
 mod memory_key;
 mod names;
 mod pipe_manager;
+mod raised;
 mod registers;
 mod release;
 mod settle;
@@ -23,6 +24,7 @@ mod switch_interval;
 mod syscall_handler;
 mod thread;
 mod value;
+mod wakeup;
 
 use pyo3::prelude::*;
 

@@ -171,7 +171,9 @@ impl PipeCore {
         let done = py.detach(|| {
             engine.with_io(timeout, |current, wait| {
                 // After detach and another run the debugger's stops are another process's, not this one's.
-                let dead = || ProcessState::Dead;
+                fn dead() -> ProcessState {
+                    ProcessState::Dead
+                }
                 let let_go = Wait { state: &dead, ..*wait };
                 act(io, if std::ptr::eq(current, &**io) { wait } else { &let_go })
             })

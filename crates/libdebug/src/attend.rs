@@ -60,6 +60,7 @@ impl Tracer {
             stop |= match happening {
                 Happening::Hit(tid, cell) => self.handle_hit(tid, &cell),
                 Happening::Caught(tid) => self.handle_signal(tid),
+                Happening::Executed(tid) => self.handle_exec(tid),
                 Happening::SyscallEnter(tid) => self.handle_enter(tid),
                 Happening::SyscallExit(tid) => self.handle_exit(tid),
                 Happening::Arrived(_) | Happening::Ended | Happening::Failed => true,
@@ -83,6 +84,12 @@ impl Tracer {
         }
         let debugger = || Debugger::from_shared(&self.shared);
         self.run_action(tid, &cell.action(), || Breakpoint { cell: Arc::clone(cell), debugger: debugger() })
+    }
+
+    fn handle_exec(&self, tid: Tid) -> bool {
+        self.add_reason(tid, StopReason::Exec);
+        let callback = lock(&self.shared.on_exec).clone();
+        callback.is_some_and(|callback| self.run_callback(tid, |thread| callback(thread)))
     }
 
     /// What a handler does at an event of `tid`. Answers whether the process is to stay stopped.

@@ -4,7 +4,7 @@ use std::fmt;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
-use libdebug_kernel::{Pid, Tid, proc};
+use libdebug_kernel::{Pid, Tid, proc, without_thread_exit};
 
 use crate::acceleration::SyscallFilterMode;
 use crate::breakpoint::{Breakpoint, BreakpointCell, BreakpointSpec};
@@ -66,7 +66,8 @@ impl Debugger {
         // Its descriptor is there from now on.
         drop(shared.stopped.watch()?);
         let of_thread = Arc::clone(&shared);
-        host.spawn(Box::new(move || tree::run(&of_thread)))
+        // Callbacks may be told to exit their thread by a host that ends, as by CPython before version 3.14.
+        host.spawn(Box::new(move || without_thread_exit(|| tree::run(&of_thread))))
             .map_err(|error| Error::File { path: "a thread".into(), error })?;
         Ok(Self { _owner: Some(Arc::new(Owner(Arc::clone(&shared)))), shared })
     }

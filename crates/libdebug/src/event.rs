@@ -10,6 +10,7 @@ use crate::mailbox::lock;
 use crate::process::{Happening, Process, Run};
 use crate::session::Phase;
 use crate::stop::{Trap, decide_by_code, decide_by_place, has_executed_trap, is_fault};
+use crate::syscall::SyscallCell;
 
 impl Process {
     /// Blocks for one event, or the bell, and deals with it if it concerns this process.
@@ -313,6 +314,7 @@ impl Process {
     /// ptrace(2), "execve(2) under ptrace": all other threads are gone, without a word, and whichever thread
     /// called execve has the leader's tid now. The address space is new, and knows no breakpoint.
     fn on_exec(&mut self, tid: Tid, bell: &Bell) -> Result<()> {
+        let (entered, observed) = self.calls_of_executor(tid)?;
         let others: Vec<_> = self.threads.keys().copied().filter(|&other| other != tid).collect();
         if !self.threads.contains_key(&tid) {
             self.adopt(tid, Run::Stopped);
@@ -324,13 +326,32 @@ impl Process {
             thread.run = Run::Stopped;
             thread.cell.zombie.store(false, Ordering::Release);
             lock(&thread.cell.registers).clear();
+            (thread.entered, thread.observed) = (entered, observed);
         }
         self.sites.clear();
         self.displaced.clear();
         self.hardware = Default::default();
         self.breakpoints.values().for_each(|cell| cell.enabled.store(false, Ordering::Release));
         self.session.replace_memory(ProcessMemory::open(self.pid())?);
-        self.go_on_from_call(tid, bell)
+        if lock(&self.shared.on_exec).is_none() {
+            return self.go_on_from_call(tid, bell);
+        }
+        // Who is told of the new program is to find it before its first instruction.
+        self.frozen = true;
+        self.leave_call(tid)?;
+        self.await_thread(tid, bell);
+        self.happenings.push_back(Happening::Executed(tid));
+        Ok(())
+    }
+
+    /// The handlers that wait for the exit of the execve, which may have been called by a thread with another tid:
+    /// the event's message.
+    fn calls_of_executor(&mut self, tid: Tid) -> Result<(Vec<Arc<SyscallCell>>, bool)> {
+        let former = Tid(i32::try_from(self.ptrace.event_message(tid)?).unwrap_or(tid.0));
+        let thread = self.threads.get_mut(&former);
+        Ok(thread.map_or_else(Default::default, |thread| {
+            (std::mem::take(&mut thread.entered), std::mem::take(&mut thread.observed))
+        }))
     }
 
     pub(crate) fn bury_all(&mut self) {

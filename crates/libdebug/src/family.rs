@@ -69,9 +69,6 @@ impl Debugger {
         self.forbid_in_callback("wait_child")?;
         self.open_session()?;
         let deadline = timeout.map(|timeout| (Instant::now() + timeout, timeout));
-        let check = || self.check_host();
-        let check: Option<&dyn Fn() -> Result<()>> =
-            if self.shared().host.has_check() { Some(&check) } else { None };
         loop {
             // Before the look for children: whoever is born afterwards makes the process run, or this look late.
             let stopped = self.shared().stopped.is_set();
@@ -82,7 +79,7 @@ impl Debugger {
             if stopped {
                 return self.raise_failure().map(|()| None);
             }
-            self.await_latches(deadline, check, &[&self.shared().births.unseen, &self.shared().stopped])?;
+            self.await_latches(deadline, &[&self.shared().births.unseen, &self.shared().stopped])?;
         }
     }
 

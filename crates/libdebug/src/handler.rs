@@ -17,6 +17,9 @@ pub type CallbackResult = std::result::Result<(), BoxError>;
 /// handler and the debugger, except for what resumes or ends the process.
 pub type Callback<H = Breakpoint> = dyn Fn(&Thread, &H) -> CallbackResult + Send + Sync;
 
+/// A callback of [`Debugger::on_exec`](crate::Debugger::on_exec), run as a [`Callback`] is.
+pub type ExecCallback = dyn Fn(&Thread) -> CallbackResult + Send + Sync;
+
 /// What an event does that has a handler of kind `H`.
 pub enum Action<H = Breakpoint> {
     /// The process stops, and whoever waits is told.

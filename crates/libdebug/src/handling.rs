@@ -8,7 +8,8 @@ use libdebug_kernel::Signal;
 
 use crate::debugger::Debugger;
 use crate::error::{Error, Result};
-use crate::handler::HandlerId;
+use crate::handler::{ExecCallback, HandlerId};
+use crate::mailbox::lock;
 use crate::signal::{CatcherCell, CatcherSpec, SignalCatcher};
 use crate::syscall::{SyscallCell, SyscallHandler, SyscallObserver, SyscallSpec};
 use crate::tracer::Command;
@@ -143,6 +144,28 @@ impl Debugger {
         }
         self.stopped_session()?;
         self.ask(|answer| Command::BlockSignals(signals, answer))?
+    }
+
+    /// Has `callback` run whenever the process has executed another program, at that one's very first instruction;
+    /// `None` for nobody. Breakpoints do not outlive the program that they were set in: the callback can set them
+    /// anew. Handlers of system calls and signals stay.
+    ///
+    /// ```
+    /// # fn main() -> libdebug::Result<()> {
+    /// use std::sync::Arc;
+    /// use libdebug::Debugger;
+    /// let debugger = Debugger::builder("/bin/sh").args(["-c", "exec /bin/true"]).run()?;
+    /// debugger.on_exec(Some(Arc::new(|thread| {
+    ///     assert!(thread.debugger().executable().is_some_and(|path| !path.ends_with("sh")));
+    ///     Ok(())
+    /// })));
+    /// debugger.cont()?;
+    /// assert_eq!(debugger.exit_code()?, Some(0));
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn on_exec(&self, callback: Option<Arc<ExecCallback>>) {
+        *lock(&self.shared().on_exec) = callback;
     }
 
     /// Has `observer` told of system calls, in place of the one before; `None` for nobody.

@@ -72,7 +72,7 @@ pub use builder::{Builder, Launch, StartAt};
 pub use debugger::Debugger;
 pub use describe::declarations;
 pub use error::{BoxError, BreakpointError, Error, Result};
-pub use handler::{Action, Callback, CallbackResult, HandlerId};
+pub use handler::{Action, Callback, CallbackResult, ExecCallback, HandlerId};
 pub use handling::NewArguments;
 pub use host::{Host, RustHost};
 pub use io::{IoError, Output, ProcessIo, ProcessState, Seen, Stdio, Until, Wait, WaitCheck, Watch};

@@ -4,7 +4,7 @@
 //! cheapest hand-over there is. While tracees run it sleeps in wait4, and the doorbell ends that.
 
 use std::collections::VecDeque;
-use std::os::fd::AsFd;
+use std::os::fd::{AsFd, BorrowedFd};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, OnceLock, PoisonError};
 
@@ -175,6 +175,9 @@ impl<C> Mailbox<C> {
     }
 }
 
+/// What can end a wait from outside, and the descriptor that says when to look again.
+pub(crate) type Check<'a> = dyn Fn() -> Result<Option<BorrowedFd<'a>>> + 'a;
+
 /// Where one answer arrives. Dropping the sender's side unanswered answers "gone".
 #[derive(Debug)]
 pub(crate) struct Reply<T> {
@@ -249,14 +252,14 @@ impl<T> Reply<T> {
     ///
     /// # Errors
     /// What `check` says, and [`Error::Terminated`] without an answer.
-    pub(crate) fn wait_for(self, posted: Posted, check: Option<&dyn Fn() -> Result<()>>) -> Result<T> {
+    pub(crate) fn wait_for(self, posted: Posted, check: Option<&Check<'_>>) -> Result<T> {
         if !posted.at_once && check.is_some() {
             self.sleep(check)?;
         }
         self.wait().ok_or(Error::Terminated)
     }
 
-    fn sleep(&self, check: Option<&dyn Fn() -> Result<()>>) -> Result<()> {
+    fn sleep(&self, check: Option<&Check<'_>>) -> Result<()> {
         if let Some(latch) = self.slot.watch() {
             // Without a descriptor the answer is waited for all the same, and nothing can end that.
             while let (false, Ok(arrived)) = (latch.is_set(), latch.watch()) {
@@ -325,7 +328,7 @@ mod tests {
                     (0..round % 83).for_each(|_| std::hint::spin_loop());
                     if answers { responder.send(round) } else { drop(responder) }
                 });
-                let got = answer.wait_for(posted, Some(&|| Ok(())));
+                let got = answer.wait_for(posted, Some(&|| Ok(None)));
                 assert!(if answers { got.unwrap() == round } else { matches!(got, Err(Error::Terminated)) });
             });
         }
@@ -348,7 +351,7 @@ mod tests {
         let looked = AtomicBool::new(false);
         let check = || {
             looked.store(true, Ordering::Release);
-            Ok(())
+            Ok(None)
         };
         assert_eq!(answer.wait_for(posted, Some(&check)).unwrap(), 7);
         assert!(!looked.load(Ordering::Acquire));

@@ -108,6 +108,8 @@ pub(crate) enum Happening {
     SyscallEnter(Tid),
     /// It comes from a system call that somebody handles.
     SyscallExit(Tid),
+    /// It has executed another program, and stands at that one's first instruction.
+    Executed(Tid),
     /// It came to the address that the tracer itself waits for.
     Arrived(Tid),
     /// The last thread ended.

@@ -13,7 +13,7 @@ use libdebug_kernel::{Death, Latch, Pid, ProcessMemory, Signal, Tid, fork_genera
 use crate::breakpoint::BreakpointId;
 use crate::debugger::Debugger;
 use crate::error::BoxError;
-use crate::handler::HandlerId;
+use crate::handler::{ExecCallback, HandlerId};
 use crate::host::Host;
 use crate::io::{Foreground, ProcessIo};
 use crate::mailbox::lock;
@@ -75,6 +75,8 @@ pub(crate) struct Shared {
     pub(crate) filters_syscalls: AtomicBool,
     /// Programs that look for a debugger are not to find one.
     pub(crate) escape_antidebug: AtomicBool,
+    /// Run when the process has executed another program.
+    pub(crate) on_exec: Mutex<Option<Arc<ExecCallback>>>,
     /// The process was created by another one under debug, whose debugger closes the streams of both.
     is_child: bool,
     /// Nobody carries out commands any more.
@@ -150,6 +152,7 @@ impl Shared {
             follow_children: AtomicBool::new(false),
             children: Mutex::new(Vec::new()),
             births: Births::default(),
+            on_exec: Mutex::new(None),
             is_child,
             ended: AtomicBool::new(false),
             stopped,
@@ -217,9 +220,11 @@ impl Shared {
         lock(&self.failures).push(error);
     }
 
-    /// A process begins: what the one before it left does not concern anybody any more.
+    /// A process begins, or none will: what the one before it left does not concern anybody any more.
     pub(crate) fn forget_failures(&self) {
-        lock(&self.failures).clear();
+        let failures = std::mem::take(&mut *lock(&self.failures));
+        // Without the lock: an error may hold anything.
+        drop(failures);
     }
 
     /// The oldest failure that nobody was told of.

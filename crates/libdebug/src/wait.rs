@@ -9,9 +9,10 @@ use libdebug_kernel::{Interest, Latch, Readiness, fork_generation, proc, wait_re
 
 use crate::debugger::Debugger;
 use crate::error::{Error, Result};
+use crate::host::Lookout;
 use crate::immediate::must_not_wait;
 use crate::io::{IoError, ProcessIo, ProcessState, Wait};
-use crate::mailbox::{Posted, Reply, Responder, lock, reply};
+use crate::mailbox::{Check, Posted, Reply, Responder, lock, reply};
 use crate::session::{Phase, Session, Shared, read};
 use crate::tracer::Command;
 use crate::tree;
@@ -51,29 +52,28 @@ impl Debugger {
         if must_not_wait() {
             return if self.shared().stopped.is_set() { Ok(()) } else { Err(Error::WouldWait) };
         }
-        let check = || self.check_host();
-        let check: Option<&dyn Fn() -> Result<()>> =
-            if self.shared().host.has_check() { Some(&check) } else { None };
         if self.shared().link.rally.await_turn(|| self.shared().stopped.is_set()) {
             return Ok(());
         }
         let stopped = [&self.shared().stopped];
         if deadline.is_none() && self.may_wait_for_children() {
-            match self.await_latches(Some((Instant::now() + LONG, LONG)), check, &stopped) {
+            match self.await_latches(Some((Instant::now() + LONG, LONG)), &stopped) {
                 Err(error @ Error::Timeout { .. }) => self.remark_on(&error),
                 ended => return ended,
             }
         }
-        self.await_latches(deadline, check, &stopped)
+        self.await_latches(deadline, &stopped)
     }
 
     /// Blocks until one of `latches` is set, and reads the process's output meanwhile.
     pub(crate) fn await_latches(
         &self,
         deadline: Option<(Instant, Duration)>,
-        check: Option<&dyn Fn() -> Result<()>>,
         latches: &[&Latch],
     ) -> Result<()> {
+        let lookout = Lookout::of(&*self.shared().host);
+        let check = || lookout.look().map_err(Error::Interrupted);
+        let check: Option<&Check<'_>> = if lookout.is_needed() { Some(&check) } else { None };
         let until = deadline.map(|(until, _)| until);
         let of_latches = (1 << latches.len()) - 1;
         let io = self.io();
@@ -142,7 +142,8 @@ impl Debugger {
     ) -> Result<T> {
         self.check_owner()?;
         let io = self.io().ok_or(Error::NoProcess)?;
-        let check = || self.shared().host.check();
+        let lookout = Lookout::of(&*self.shared().host);
+        let check = || lookout.look();
         // A callback runs in a stop that only it knows of.
         let standstill = if tracer_is_current(self.shared()) { Some(Latch::new()) } else { None };
         standstill.iter().for_each(Latch::set);
@@ -150,7 +151,7 @@ impl Debugger {
             deadline: timeout.map(|timeout| Instant::now() + timeout),
             stopped: standstill.as_ref().unwrap_or(&self.shared().stopped),
             state: &|| self.process_state(),
-            check: if self.shared().host.has_check() { Some(&check) } else { None },
+            check: if lookout.is_needed() { Some(&check) } else { None },
         };
         Ok(act(&io, &wait)?)
     }
@@ -251,18 +252,14 @@ impl Debugger {
     /// Waits for what was posted. When the host ends the wait, a command that the tracer has not begun with is
     /// taken back.
     pub(crate) fn await_answer<T>(&self, posted: Posted, answer: Reply<T>) -> Result<T> {
-        let check = || self.check_host();
-        let check: Option<&dyn Fn() -> Result<()>> =
-            if self.shared().host.has_check() { Some(&check) } else { None };
+        let lookout = Lookout::of(&*self.shared().host);
+        let check = || lookout.look().map_err(Error::Interrupted);
+        let check: Option<&Check<'_>> = if lookout.is_needed() { Some(&check) } else { None };
         let answered = answer.wait_for(posted, check);
         if let Err(Error::Interrupted(_)) = answered {
             self.shared().link.mailbox.withdraw(posted);
         }
         answered
-    }
-
-    pub(crate) fn check_host(&self) -> Result<()> {
-        self.shared().host.check().map_err(Error::Interrupted)
     }
 }
 

@@ -275,3 +275,32 @@ fn children_of_a_filtered_program_inherit_it_unharmed() {
     debugger.wait_timeout(common::PATIENCE).unwrap();
     assert_eq!((debugger.exit_code().unwrap(), handler.hit_count()), (Some(3), 1));
 }
+
+#[test]
+fn execve_is_entered_and_left_by_one_thread_under_two_numbers() {
+    let debugger = Debugger::builder(program("exec_off_leader")).run().unwrap();
+    let exec = debugger.handle_syscall(counting("execve")).unwrap();
+    let (on_enter, on_exit) = (Some(Action::Count), Some(Action::Count));
+    let all = SyscallSpec { number: None, on_enter, on_exit, recursive: false };
+    let all = debugger.handle_syscall(all).unwrap();
+    assert_eq!(finish(&debugger), "ok\n");
+    assert_eq!(exec.hit_count(), 1);
+    assert!(all.hit_count() > 10, "handlers outlive the program that they were set in");
+}
+
+#[test]
+fn whoever_asks_for_it_is_told_of_a_new_program_before_it_runs() {
+    let debugger = Debugger::builder(program("exec_off_leader")).run().unwrap();
+    let old = debugger.breakpoint_with("after_exec", Action::Count).unwrap();
+    let told = Arc::new(Mutex::new(Vec::new()));
+    let found = Arc::clone(&told);
+    debugger.on_exec(Some(Arc::new(move |thread: &Thread| {
+        let breakpoint = thread.debugger().breakpoint_with("after_exec", Action::Count)?;
+        found.lock().unwrap().push(breakpoint);
+        Ok(())
+    })));
+    assert_eq!(finish(&debugger), "ok\n");
+    let told = told.lock().unwrap();
+    assert_eq!((told.len(), told[0].hit_count()), (1, 1));
+    assert_eq!((old.hit_count(), old.is_enabled()), (0, false));
+}

@@ -3,12 +3,13 @@
 
 mod common;
 
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::os::fd::AsFd;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, mpsc};
 use std::time::{Duration, Instant};
 
 use common::{PATIENCE, cont, finish, interrupt, program, within};
-use libdebug::{Action, BoxError, Debugger, Error, Host, StopReason};
+use libdebug::{Action, BoxError, Debugger, Error, Host, IoError, StopReason};
 
 /// A host that can be told to end its waits, as Python is by Ctrl-C. A signal would end the wait in the kernel; the
 /// tests have none to send, so this host's waits look around by themselves.
@@ -128,6 +129,52 @@ fn the_host_ends_a_wait_and_the_debugger_is_as_good_as_before() {
     common::send(&debugger, "works\n");
     debugger.wait_timeout(PATIENCE).unwrap();
     assert_eq!(common::output(&debugger), "ready\ndone works\n");
+}
+
+/// A host that is told to end its waits while they last, by another of its threads.
+struct HostWithAlarm {
+    pressed: libdebug_kernel::Latch,
+    alarms: AtomicUsize,
+}
+
+impl Host for HostWithAlarm {
+    fn check(&self) -> Result<(), BoxError> {
+        let pressed = self.pressed.is_set();
+        self.pressed.clear();
+        if pressed { Err("Ctrl-C".into()) } else { Ok(()) }
+    }
+
+    fn has_check(&self) -> bool {
+        true
+    }
+
+    fn alarm(&self) -> Option<Box<dyn AsFd + '_>> {
+        self.alarms.fetch_add(1, Ordering::AcqRel);
+        Some(Box::new(self.pressed.watch().unwrap()))
+    }
+}
+
+#[test]
+fn the_hosts_alarm_ends_a_wait_that_sleeps() {
+    let (pressed, alarms) = (libdebug_kernel::Latch::new(), AtomicUsize::new(0));
+    let host = Arc::new(HostWithAlarm { pressed, alarms });
+    let debugger = Debugger::with_host(Arc::clone(&host) as Arc<dyn Host>).unwrap();
+    debugger.run(&Debugger::builder(program("sleeper")).launch()).unwrap();
+    debugger.cont().unwrap();
+    type Waiting = fn(&Debugger) -> libdebug::Result<()>;
+    let waits: [Waiting; 2] = [Debugger::wait, |debugger| {
+        debugger.with_io(None, |io, wait| io.recv_line(libdebug::Output::Stderr, 1, true, wait)).map(drop)
+    }];
+    for wait in waits {
+        let (waiting, before) = (debugger.clone(), host.alarms.load(Ordering::Acquire));
+        let waiter = std::thread::spawn(move || wait(&waiting).unwrap_err());
+        while host.alarms.load(Ordering::Acquire) == before {
+            std::thread::yield_now();
+        }
+        host.pressed.set();
+        let error = within("a wait that an alarm ends", move || waiter.join().unwrap());
+        assert!(matches!(error, Error::Interrupted(_) | Error::Io(IoError::Interrupted(_))), "{error:?}");
+    }
 }
 
 #[test]

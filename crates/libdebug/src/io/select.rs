@@ -108,7 +108,7 @@ impl ProcessIo {
             add(stopped.as_fd(), Interest::Read, Some(|seen| &mut seen.stopped));
         }
         let check = || wait.check();
-        let check: Option<&dyn Fn() -> Result<(), IoError>> = wait.check.map(|_| &check as _);
+        let check: Option<&dyn Fn() -> Result<_, IoError>> = wait.check.map(|_| &check as _);
         if let Readiness::Ready(bits) = wait_ready(&awaited, wait.deadline, check)? {
             let ready = roles.iter().enumerate().filter(|(bit, _)| bits & (1 << bit) != 0);
             ready.filter_map(|(_, role)| *role).for_each(|role| *role(seen) = true);

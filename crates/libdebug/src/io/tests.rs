@@ -58,7 +58,7 @@ fn the_deadline_and_the_check_end_a_receive_from_a_program_that_never_pauses() {
     let looks = std::cell::Cell::new(0);
     let check = || {
         looks.set(looks.get() + 1);
-        if looks.get() > 5 { Err("pressed".into()) } else { Ok(()) }
+        if looks.get() > 5 { Err("pressed".into()) } else { Ok(None) }
     };
     let wait = Wait { check: Some(&check), ..free.wait(LONG) };
     let error = free.io.recv_until(Stdout, Until::first(b"n"), &wait).unwrap_err();
@@ -200,7 +200,7 @@ fn what_another_thread_reads_ahead_wakes_a_receiver() {
             free.io.send(b"\n", &free.wait(LONG))?;
             assert!(free.io.can_recv(Stdout, &free.wait(LONG))?);
         }
-        Ok(())
+        Ok(None)
     };
     let wait = Wait { check: Some(&interfere), ..free.wait(LONG) };
     assert_eq!(free.io.recv_line(Stdout, 1, true, &wait).unwrap(), b"line");

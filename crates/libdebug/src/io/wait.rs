@@ -1,7 +1,7 @@
 //! How long to wait, and what ends it.
 
 use std::fs::File;
-use std::os::fd::AsFd;
+use std::os::fd::{AsFd, BorrowedFd};
 use std::time::Instant;
 
 use libdebug_kernel::{Interest, Latch, wait_ready};
@@ -31,12 +31,13 @@ pub struct Wait<'a> {
     pub stopped: &'a Latch,
     /// Asked when `stopped` is set.
     pub state: &'a dyn Fn() -> ProcessState,
-    /// Looked at before and during the wait: its error ends it, as Ctrl-C does.
+    /// Looked at before and during the wait: its error ends it, as Ctrl-C does. What it answers is a descriptor that
+    /// is readable when it is to be looked at again.
     pub check: Option<&'a Check<'a>>,
 }
 
 /// What can end a wait from outside.
-pub type Check<'a> = dyn Fn() -> Result<(), BoxError> + 'a;
+pub type Check<'a> = dyn Fn() -> Result<Option<BorrowedFd<'a>>, BoxError> + 'a;
 
 impl Wait<'_> {
     /// Why the process is stopped; `None` when it has been continued meanwhile, or is dead: descendants of a
@@ -52,8 +53,8 @@ impl Wait<'_> {
         self.deadline.is_some_and(|deadline| deadline <= Instant::now())
     }
 
-    pub(super) fn check(&self) -> Result<(), IoError> {
-        self.check.map_or(Ok(()), |check| check().map_err(IoError::Interrupted))
+    pub(super) fn check(&self) -> Result<Option<BorrowedFd<'_>>, IoError> {
+        self.check.map_or(Ok(None), |check| check().map_err(IoError::Interrupted))
     }
 
     /// Blocks until `file` may be ready, the process stops, or one of `latches` is set; returns at the deadline
@@ -67,7 +68,7 @@ impl Wait<'_> {
         let stopped = if dead { None } else { Some(self.stopped.watch()?) };
         awaited.extend(stopped.iter().map(|latch| (latch.as_fd(), Interest::Read)));
         let check = || self.check();
-        let check: Option<&dyn Fn() -> Result<(), IoError>> = self.check.map(|_| &check as _);
+        let check: Option<&dyn Fn() -> Result<_, IoError>> = self.check.map(|_| &check as _);
         wait_ready(&awaited, self.deadline, check).map(drop)
     }
 }
