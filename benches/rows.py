@@ -12,7 +12,7 @@ BLOCK = 64 << 20
 class Row:
     """One row.
 
-    `n` is the work given to raw, ours and peer. `ratio` is the least share of the raw loop's speed, `least`
+    `n` is the work given to raw, ours and peer, `strace` that given to strace, if it is asked at all. `ratio` is the least share of the raw loop's speed, `least`
     and `most` bound the value in the row's unit, `like` names a row that this one must equal within 20 %.
     """
 
@@ -27,11 +27,12 @@ class Row:
     like: str | None = None
     judged: str = "ours"
     fixed: bool = False
+    strace: int = 0
 
     def work(self, contender: str, *, quick: bool) -> int:
         """Return N for a contender."""
         index = {"raw": 0, "ours": 1, "rust": 1}.get(contender, 2)
-        full = self.n[index]
+        full = self.strace if contender == "strace" else self.n[index]
         return full if self.fixed or not quick else max(1, full // 10)
 
     def value(self, events: float, wall: float, cpu: float) -> float:
@@ -78,6 +79,21 @@ ROWS = [
         ">= 1.5, >= 0.88 raw", ratio=0.88, least=1.5, fixed=True),
     Row("M2", "random 8-byte reads", RATE, (100_000, 100_000, 50_000),
         ">= 450k, >= 0.66 raw", ratio=0.66, least=450e3),
+    Row("S1", "1 handled syscall in 1,000, by a filter", RATE, (5_000_000, 5_000_000, 5_000),
+        ">= 0.75 raw", ratio=0.75, strace=2_000_000),
+    Row("S1-64", "S1 with 64 threads", RATE, (6_400_000, 6_400_000, 1), "= S1", like="S1"),
+    Row("S2", "1 handled syscall in 1,000, stop at each", RATE, (30_000, 20_000, 5_000),
+        ">= 0.90 raw", ratio=0.90, strace=5_000),
+    Row("S3-both", "frequent syscall, both sides, by a filter", RATE, (30_000, 20_000, 5_000),
+        ">= 0.75 raw", ratio=0.75),
+    Row("S3-enter", "frequent syscall, enter only, by a filter", RATE, (60_000, 40_000, 5_000),
+        ">= 0.70 raw", ratio=0.70),
+    Row("S3-both-ptrace", "S3-both without a filter", RATE, (30_000, 20_000, 5_000),
+        ">= 0.75 raw", ratio=0.75),
+    Row("S3-enter-ptrace", "S3-enter without a filter", RATE, (30_000, 20_000, 5_000),
+        ">= 0.70 raw", ratio=0.70),
+    Row("S4", "frequent syscall, count only", RATE, (100_000, 40_000, 5_000), ">= 0.75 raw", ratio=0.75),
+    Row("invoke", "getpid invoked at a stop", RATE, (20_000, 10_000, 1), "-"),
     Row("T1", "step()", RATE, (30_000, 20_000, 5_000), ">= 45k", least=45e3),
     Row("T2", "step_until with a limit", RATE, (30_000, 20_000, 10_000), ">= 0.92 raw", ratio=0.92),
     Row("P1-40M", "run to entry + kill, host of 40 MiB", RATE, (500, 300, 100),
@@ -87,6 +103,10 @@ ROWS = [
         "= P1-40M", like="P1-40M"),
     Row("P2", "attach + detach, 201 threads", SPAN, (50, 30, 10),
         "<= 4 ms, >= 0.78 raw", ratio=0.78, most=4.0),
+    Row("P3-followed", "children that are followed", RATE, (1_000, 500, 50),
+        ">= 3.5k, >= 0.73 raw", ratio=0.73, least=3500),
+    Row("P3-free", "children that run free", RATE, (1_000, 1_000, 500),
+        ">= 4.5k, >= 0.90 raw", ratio=0.90, least=4500),
     Row("C1", "debugger CPU in a wait of 2 s", CPU, (2000, 2000, 2000), "<= 1 ms", most=1.0, fixed=True),
     Row("C2-import", "interpreter + import libdebug", SPAN, (10, 10, 3), "<= 20 ms", most=20.0),
     Row("C2-hello", "the first script, whole", SPAN, (10, 10, 3), "<= 30 ms", most=30.0),
