@@ -12,8 +12,9 @@ BLOCK = 64 << 20
 class Row:
     """One row.
 
-    `n` is the work given to raw, ours and peer, `strace` that given to strace, if it is asked at all. `ratio` is the least share of the raw loop's speed, `least`
-    and `most` bound the value in the row's unit, `like` names a row that this one must equal within 20 %.
+    `n` is the work given to raw, ours and peer, `strace` that given to strace, if it is asked at all. `ratio`
+    is the least share of the raw loop's speed, `least` and `most` bound the value in the row's unit, `like`
+    names a row that this one must equal within 20 %.
     """
 
     key: str

@@ -1,5 +1,6 @@
-"""strace_driver.py ROW [N]: rare system calls counted by strace, the whole run of it, as it has no hot part to time.
+"""strace_driver.py ROW [N]: rare system calls counted by strace.
 
+The whole run of it is timed, as it has no hot part that could be told apart.
 The CPU time is that of strace and of the program, which it starts and waits for.
 """
 
