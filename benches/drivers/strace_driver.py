@@ -1,4 +1,4 @@
-"""strace_driver.py ROW [N]: rare system calls counted by strace, the whole run of it, as it has no hot part to time.
+"""strace_driver.py ROW [N]: rare system calls counted by strace; timed is its whole run.
 
 The CPU time is that of strace and of the program, which it starts and waits for.
 """
