@@ -106,7 +106,7 @@ ROWS = [
     Row("P1-40M", "run to entry + kill, host of 40 MiB", RATE, (500, 300, 100),
         ">= 1,500, >= 0.78 raw", ratio=0.78, least=1500),
     Row("P1-4G", "the same, host of 4 GiB", RATE, (500, 300, 30), "= P1-40M", like="P1-40M",
-        rounds=3),
+        rounds=2),
     Row("P1-symbols", "the same, program of 100,000 symbols", RATE, (500, 300, 30),
         "= P1-40M", like="P1-40M"),
     Row("P2", "attach + detach, 201 threads", SPAN, (50, 30, 10),
