@@ -8,6 +8,7 @@ import sys
 import threading
 import time
 import weakref
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -321,16 +322,25 @@ def test_two_debuggers_do_not_disturb_each_other() -> None:
         assert (one.exit_code, two.exit_code) == (0, 0)
 
 
-@pytest.mark.xfail(reason="the engine keeps the exception, its traceback the frame, and that the debugger")
-def test_an_exception_that_nobody_waited_for_goes_with_its_debugger() -> None:
+@pytest.mark.parametrize("end", ["terminated", "collected"])
+def test_an_exception_that_nobody_waited_for_goes_with_its_debugger(end: str) -> None:
     def scene() -> weakref.ref[Any]:
-        with running("basic") as d:
-            d.breakpoint("counter_function", callback=lambda *_: 1 / 0, file="binary")
-            d.cont()
-            while d.running:
-                sum(range(1000))
-            return weakref.ref(d)
+        import build
+        from libdebug import debugger
 
+        d = debugger(str(build.program("basic")))
+        d.run()
+        d.breakpoint("counter_function", callback=lambda *_: 1 / 0 if d.pid else None, file="binary")
+        d.cont()
+        while d.running:
+            sum(range(1000))
+        if end == "terminated":
+            d.terminate()
+        return weakref.ref(d)
+
+    gc.collect()
+    before = {entry.name for entry in Path("/proc/self/fd").iterdir()}
     reference = scene()
     gc.collect()
     assert reference() is None
+    assert {entry.name for entry in Path("/proc/self/fd").iterdir()} == before

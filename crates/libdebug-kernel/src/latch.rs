@@ -59,6 +59,16 @@ impl Latch {
         }
     }
 
+    /// As [`Latch::new`], with its descriptor there already.
+    ///
+    /// # Errors
+    /// As [`Latch::watch`].
+    pub fn opened() -> Result<Self> {
+        let latch = Self::new();
+        latch.open()?;
+        Ok(latch)
+    }
+
     fn slot(&self) -> MutexGuard<'_, Option<Arc<File>>> {
         self.file.lock().unwrap_or_else(PoisonError::into_inner)
     }

@@ -13,7 +13,7 @@ use pyo3::types::PyList;
 use pyo3::{PyTraverseError, PyVisit, intern};
 
 use crate::breakpoint::Breakpoint;
-use crate::error::CallbackFailure;
+use crate::raised::Unfetched;
 use crate::signal_catcher::SignalCatcher;
 use crate::syscall_handler::SyscallHandler;
 use crate::thread::ThreadCore;
@@ -43,12 +43,15 @@ struct Objects {
     catchers: HashMap<HandlerId, Py<SignalCatcher>>,
     /// Who is told of system calls.
     observer: Option<Py<PyAny>>,
+    /// Who is told of new programs.
+    on_exec: Option<Py<PyAny>>,
 }
 
 /// The Python objects of one debugger. The lock is held for moments only, and never while Python code runs.
 #[derive(Default)]
 pub(crate) struct Table {
     objects: Mutex<Objects>,
+    raised: Unfetched,
     /// How many Python callbacks are set.
     callbacks: AtomicUsize,
     /// How many callbacks are running now.
@@ -79,9 +82,11 @@ impl Table {
     /// Forgets everything: the debugger goes.
     pub(crate) fn clear(&self) {
         drop(self.with(std::mem::take));
+        self.raised.clear();
     }
 
     pub(crate) fn traverse(&self, visit: &PyVisit<'_>) -> Result<(), PyTraverseError> {
+        self.raised.traverse(visit)?;
         // Whoever holds the lock also holds references: nothing of this is garbage then.
         let Ok(objects) = self.objects.try_lock() else { return Ok(()) };
         visit.call(&objects.make_thread)?;
@@ -91,6 +96,7 @@ impl Table {
             visit.call(&known.object)?;
         }
         visit.call(&objects.observer)?;
+        visit.call(&objects.on_exec)?;
         objects.breakpoints.values().try_for_each(|breakpoint| visit.call(breakpoint))?;
         objects.handlers.values().try_for_each(|handler| visit.call(handler))?;
         objects.catchers.values().try_for_each(|catcher| visit.call(catcher))
@@ -137,6 +143,16 @@ impl Table {
 
     pub(crate) fn drop_catcher(&self, id: HandlerId) {
         drop(self.with(|objects| objects.catchers.remove(&id)));
+    }
+
+    pub(crate) fn set_on_exec(&self, callback: Option<Py<PyAny>>) {
+        let has = callback.is_some();
+        let old = self.with(|objects| std::mem::replace(&mut objects.on_exec, callback));
+        self.count_callback(old.is_some(), has);
+    }
+
+    pub(crate) fn on_exec(&self, py: Python<'_>) -> Option<Py<PyAny>> {
+        self.with(|objects| objects.on_exec.as_ref().map(|callback| callback.clone_ref(py)))
     }
 
     pub(crate) fn set_observer(&self, observer: Option<Py<PyAny>>) {
@@ -272,6 +288,15 @@ pub(crate) fn at_signal(table: &Arc<Table>) -> Action<libdebug::SignalCatcher> {
     })
 }
 
+/// Tells of a new program: the callback is given the thread that has executed it.
+pub(crate) fn at_exec(table: &Table, thread: &Thread) -> CallbackResult {
+    Python::attach(|py| {
+        let Some(callback) = table.on_exec(py) else { return Ok(()) };
+        let result = table.shown(py, thread).and_then(|thread| callback.bind(py).call1((thread,)).map(drop));
+        result.map_err(|error| failed(table, py, "exec", &"of new programs", error))
+    })
+}
+
 /// Tells the observer of system calls what `event` makes.
 pub(crate) fn observe(
     table: &Table,
@@ -284,7 +309,7 @@ pub(crate) fn observe(
             return Ok(());
         };
         let result = event(py).and_then(|object| table.call(py, thread, &Call { callback, object }));
-        result.map_err(|error| failed(py, "trace", &"of system calls", error))
+        result.map_err(|error| failed(table, py, "trace", &"of system calls", error))
     })
 }
 
@@ -305,19 +330,25 @@ fn run(
     find: impl FnOnce(Python<'_>) -> Option<Call>,
 ) -> CallbackResult {
     Python::attach(|py| match find(py) {
-        Some(call) => table.call(py, thread, &call).map_err(|error| failed(py, kind, &name(), error)),
+        Some(call) => table.call(py, thread, &call).map_err(|error| failed(table, py, kind, &name(), error)),
         None => Ok(()),
     })
 }
 
 /// One line in the log; the exception itself comes out of the user's next wait.
-fn failed(py: Python<'_>, kind: &'static str, name: &dyn std::fmt::Display, error: PyErr) -> BoxError {
+fn failed(
+    table: &Table,
+    py: Python<'_>,
+    kind: &'static str,
+    name: &dyn std::fmt::Display,
+    error: PyErr,
+) -> BoxError {
     let class = error.get_type(py).name().map(|name| name.to_string()).unwrap_or_default();
     let text = format!("{class} in the callback of {name}: {}", error.value(py));
     if let Err(failure) = say(py, "error", &text) {
         failure.write_unraisable(py, None);
     }
-    Box::new(CallbackFailure { kind, error })
+    Box::new(table.raised.add(py, kind, error))
 }
 
 /// Logs `text` through the package's log; `kind` is `warning` or `error`.

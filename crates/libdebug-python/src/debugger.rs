@@ -43,7 +43,7 @@ pub(crate) struct DebuggerCore {
 impl DebuggerCore {
     #[new]
     fn new(py: Python<'_>, make_thread: Py<PyAny>) -> PyResult<Self> {
-        let host = Arc::new(PythonHost::default());
+        let host = Arc::new(PythonHost::new()?);
         let engine = Debugger::with_host(Arc::clone(&host) as Arc<dyn libdebug::Host>);
         Ok(Self::around(engine.map_err(|error| raise(py, Doing::Other, error))?, host, make_thread))
     }

@@ -10,6 +10,8 @@ use pyo3::prelude::*;
 use pyo3::sync::PyOnceLock;
 use pyo3::types::{PyDict, PyType};
 
+use crate::raised::Raised;
+
 create_exception!(libdebug._native, NotDebuggingError, PyRuntimeError, "No process is being debugged.");
 create_exception!(
     libdebug._native,
@@ -114,26 +116,10 @@ pub(crate) fn raise(py: Python<'_>, doing: Doing, error: Error) -> PyErr {
     }
 }
 
-/// What a callback raised, on its way through the engine.
-#[derive(Debug)]
-pub(crate) struct CallbackFailure {
-    /// Of what kind of handler the callback is.
-    pub(crate) kind: &'static str,
-    pub(crate) error: PyErr,
-}
-
-impl std::fmt::Display for CallbackFailure {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        self.error.fmt(f)
-    }
-}
-
-impl std::error::Error for CallbackFailure {}
-
 fn callback_failed(py: Python<'_>, cause: BoxError) -> PyErr {
-    let (kind, cause) = match cause.downcast::<CallbackFailure>() {
-        Ok(failure) => (failure.kind, failure.error),
-        Err(other) => ("native", original(other)),
+    let (kind, cause) = match cause.downcast::<Raised>() {
+        Ok(raised) => (raised.kind, raised.take(py)),
+        Err(cause) => ("native", original(cause)),
     };
     let text = format!("Unhandled exception in {kind} callback: {}", cause.value(py));
     let error = CallbackError::new_err(text);
@@ -141,7 +127,7 @@ fn callback_failed(py: Python<'_>, cause: BoxError) -> PyErr {
     error
 }
 
-/// What Python raised, come back through the engine.
+/// What the interpreter raised in a wait, come back through the engine.
 fn original(error: BoxError) -> PyErr {
     match error.downcast::<PyErr>() {
         Ok(error) => *error,

@@ -113,6 +113,23 @@ impl HandlingCore {
         self.blocking(py, |engine| engine.set_blocked_signals(signals))
     }
 
+    /// Who is told, with the thread, of a program that the process has executed in place of its own.
+    #[getter]
+    fn on_exec(&self, py: Python<'_>) -> Option<Py<PyAny>> {
+        self.table.on_exec(py)
+    }
+
+    #[setter]
+    fn set_on_exec(&self, callback: Option<Py<PyAny>>) {
+        let table = Arc::clone(&self.table);
+        let told: Option<Arc<libdebug::ExecCallback>> = match callback {
+            Some(_) => Some(Arc::new(move |thread| callback::at_exec(&table, thread))),
+            None => None,
+        };
+        self.engine.on_exec(told);
+        self.table.set_on_exec(callback);
+    }
+
     /// Have `observer` told of system calls, with the thread and a `SyscallEnter` or `SyscallExit`: only of those
     /// numbers, unless there are none, and not of the excepted ones. None for nobody.
     fn observe_syscalls(

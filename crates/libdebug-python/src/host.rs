@@ -1,7 +1,7 @@
 //! The interpreter as a host of debuggers.
 
 use std::os::fd::AsFd;
-use std::sync::{Arc, Mutex, OnceLock};
+use std::sync::Mutex;
 
 use libdebug::{BoxError, Host};
 use pyo3::prelude::*;
@@ -11,15 +11,17 @@ use crate::callback::say;
 use crate::wakeup::{Alarm, Bell};
 
 /// A Python process.
-#[derive(Default)]
 pub(crate) struct PythonHost {
     /// The `threading.Thread` of the tracer; it holds nothing that holds the debugger.
     thread: Mutex<Option<Py<PyAny>>>,
-    /// There once the main thread has waited.
-    bell: OnceLock<Arc<Bell>>,
+    bell: Bell,
 }
 
 impl PythonHost {
+    pub(crate) fn new() -> std::io::Result<Self> {
+        Ok(Self { thread: Mutex::new(None), bell: Bell::new()? })
+    }
+
     /// Waits until the tracer thread is gone, so that it cannot outlive the interpreter.
     pub(crate) fn join(&self, py: Python<'_>) -> PyResult<()> {
         let thread = self.thread.lock().ok().and_then(|mut thread| thread.take());
@@ -46,7 +48,7 @@ impl Host for PythonHost {
     /// any other this does nothing.
     fn check(&self) -> Result<(), BoxError> {
         Ok(Python::attach(|py| {
-            self.bell.get().into_iter().for_each(|bell| bell.silence(py));
+            self.bell.silence(py);
             py.check_signals()
         })?)
     }
@@ -66,14 +68,7 @@ impl Host for PythonHost {
     /// The kernel gives a signal of the process to any thread that does not block it: another one may be told of
     /// Ctrl-C while the main thread waits. On any other thread there is nothing to look for.
     fn alarm(&self) -> Option<Box<dyn AsFd + '_>> {
-        let bell = match self.bell.get() {
-            Some(bell) => Arc::clone(bell),
-            None => Arc::new(Bell::new().ok()?),
-        };
-        let alarm = Python::attach(|py| Alarm::set(py, Arc::clone(&bell)))?;
-        // Only the main thread comes here.
-        let _ = self.bell.set(bell);
-        Some(Box::new(alarm))
+        Some(Box::new(Python::attach(|py| Alarm::set(py, &self.bell))?))
     }
 }
 

@@ -13,6 +13,7 @@ mod memory;
 mod memory_key;
 mod names;
 mod pipe_manager;
+mod raised;
 mod registers;
 mod release;
 mod settle;

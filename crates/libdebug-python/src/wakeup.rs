@@ -7,7 +7,6 @@
 use std::io::Read;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, RawFd};
 use std::os::unix::net::UnixStream;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicI32, Ordering};
 
 use pyo3::intern;
@@ -54,14 +53,14 @@ fn pass_on(py: Python<'_>, to: RawFd, numbers: &[u8]) {
 }
 
 /// A bell that the interpreter rings as long as this lives.
-pub(crate) struct Alarm {
-    bell: Arc<Bell>,
+pub(crate) struct Alarm<'a> {
+    bell: &'a Bell,
     previous: RawFd,
 }
 
-impl Alarm {
+impl<'a> Alarm<'a> {
     /// `None` on another thread than the main one, which has no such place.
-    pub(crate) fn set(py: Python<'_>, bell: Arc<Bell>) -> Option<Self> {
+    pub(crate) fn set(py: Python<'_>, bell: &'a Bell) -> Option<Self> {
         let own = bell.rope.as_raw_fd();
         let previous = set_wakeup(py, own).ok()?;
         if previous != own {
@@ -82,14 +81,14 @@ impl Alarm {
     }
 }
 
-impl Drop for Alarm {
+impl Drop for Alarm<'_> {
     fn drop(&mut self) {
         // Without an interpreter there is nothing to put back.
         let _ = Python::try_attach(|py| self.put_back(py));
     }
 }
 
-impl AsFd for Alarm {
+impl AsFd for Alarm<'_> {
     fn as_fd(&self) -> BorrowedFd<'_> {
         self.bell.ear.as_fd()
     }

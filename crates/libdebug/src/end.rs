@@ -53,6 +53,7 @@ impl Debugger {
     /// [`Error::Interrupted`] when the host ended the wait for a callback: the debugger is as good as before then,
     /// and the process stops at the callback's end.
     pub fn terminate(&self) -> Result<()> {
+        let family = members(self.shared(), Whom::Family);
         if let Some((posted, ended)) = order_end(self.shared(), Whom::Family) {
             match self.await_answer(posted, ended) {
                 // The tracer thread is gone: all is done.
@@ -60,6 +61,8 @@ impl Debugger {
                 Err(error) => return Err(error),
             }
         }
+        // They may hold the debuggers in their turn.
+        family.iter().for_each(|member| member.forget_failures());
         lock(&self.shared().foreground).take();
         Ok(())
     }

@@ -155,7 +155,7 @@ impl ProcessIo {
             stdin: Mutex::new(Some(Arc::new(File::from(stdin)))),
             stdout: Mutex::new(Inbox::new(Some(stdout))),
             stderr: Mutex::new(Inbox::new(stderr)),
-            closed: Latch::new(),
+            closed: Latch::opened()?,
         })
     }
 

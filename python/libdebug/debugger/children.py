@@ -71,7 +71,8 @@ class Children:
 
         Returns:
             The debugger, which is in `children` too; None when the process has stopped or ended without
-            another child.
+            another child. A child that ended between vfork and the execution of a program is `dead`, or about
+            to be.
 
         Raises:
             TimeoutError: neither happened in time.

@@ -47,6 +47,21 @@ class Handling(Events):
         #: The handlers that were asked for by a name that many C libraries make other calls for.
         self._doubtful: dict[str, SyscallHandler] = {}
 
+    @property
+    def on_exec(self) -> Callable[[ThreadContext], object] | None:
+        """Called with the thread when the process has executed another program, before that begins.
+
+        Breakpoints do not outlive the program that they were set in: set them anew here. Handlers of system
+        calls and signals stay. It holds for all runs, until it is set to None.
+        """
+        return self._handling.on_exec
+
+    @on_exec.setter
+    def on_exec(self, callback: Callable[[ThreadContext], object] | None) -> None:
+        if callback is not None and not callable(callback):
+            raise TypeError("on_exec must be callable or None")
+        self._handling.on_exec = callback
+
     def handle_syscall(
         self,
         syscall: int | str,

@@ -18,6 +18,12 @@ class HandlingCore:
     """The system calls and signals of one debugger's process."""
 
     def __new__(cls, core: DebuggerCore) -> Self: ...
+    @property
+    def on_exec(self) -> Callable[[ThreadContext], object] | None:
+        """Who is told, with the thread, of a program that the process has executed in place of its own."""
+
+    @on_exec.setter
+    def on_exec(self, callback: Callable[[ThreadContext], object] | None) -> None: ...
     def handle_syscall(
         self,
         number: int | None,
