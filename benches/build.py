@@ -21,6 +21,12 @@ TARGETS = {
     "rest": ["rest.c"],
     "small": ["small.c"],
     "symbols": ["loop.c"],
+    "calls": ["calls.c"],
+    "calls-64": ["calls.c", "-DTHREADS=64", "-pthread"],
+    "calls-filtered": ["calls.c", "-DFILTERED"],
+    "calls-filtered-64": ["calls.c", "-DFILTERED", "-DTHREADS=64", "-pthread"],
+    "calls-notified": ["calls.c", "-DNOTIFIED"],
+    "forks": ["forks.c"],
 }
 
 

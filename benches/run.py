@@ -1,4 +1,4 @@
-"""run.py: time the raw loops, this project and its peer in one interleaved run, and print the table.
+"""run.py: time the raw loops, this project and its peers in one interleaved run, and print the table.
 
 python benches/run.py [--rounds 5] [--rows B1,B3] [--quick] [--json FILE] [--pinned-peer]
 """
@@ -9,6 +9,7 @@ import argparse
 import json
 import os
 import platform
+import shutil
 import subprocess
 import sys
 from dataclasses import dataclass
@@ -60,6 +61,12 @@ def peer(python: str, *, pinned: bool) -> Contender:
     return Contender("peer-pinned" if pinned else "peer", [python, str(DRIVER)], absent, pinned)
 
 
+def strace() -> Contender:
+    """Return the tracer of system calls, where it is installed."""
+    absent = "" if shutil.which("strace") else "strace is not installed"
+    return Contender("strace", [sys.executable, str(HERE / "drivers" / "strace_driver.py")], absent)
+
+
 def rust(program: str) -> Contender:
     """Return the Rust driver, if it was built."""
     absent = "" if os.access(program, os.X_OK) else f"{program} is not built"
@@ -80,6 +87,8 @@ def offers(contender: Contender, row: Row) -> bool:
     """Say whether it makes sense to ask a contender for a row."""
     if row.key == "Y1" and not build.compiler_program():
         return False
+    if contender.name == "strace":
+        return row.strace > 0
     return contender.name == "raw" or row.key not in RAW_ONLY
 
 
@@ -144,7 +153,7 @@ def run_rounds(rows: list[Row], contenders: list[Contender], rounds: int, *, qui
     results: report.Results = {}
     interpreter = bare_interpreter(contenders)
     for turn in range(rounds):
-        for row in rows:
+        for row in (row for row in rows if row.due(turn)):
             tell(f"round {turn + 1} of {rounds}: {row.key}")
             for contender in contenders:
                 if offers(contender, row):
@@ -189,6 +198,7 @@ def everybody(asked: argparse.Namespace, raw: Path) -> list[Contender]:
         ours(asked.python),
         peer(asked.peer_python, pinned=False),
         *pinned,
+        strace(),
     ]
 
 
@@ -200,8 +210,9 @@ def machine() -> dict[str, Any]:
 
 
 def not_offered(results: report.Results, present: list[Contender]) -> list[str]:
-    """Return, per contender, the rows that it was asked for and does not have."""
-    missing = {c.name: [key for key, found in results.items() if c.name not in found] for c in present}
+    """Return, per contender that is asked for all rows, those that it does not have."""
+    asked = [c.name for c in present if c.name != "strace"]
+    missing = {name: [key for key, found in results.items() if name not in found] for name in asked}
     return [f"not offered by {name}: {', '.join(keys)}" for name, keys in missing.items() if keys]
 
 

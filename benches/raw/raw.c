@@ -13,13 +13,22 @@ void die(const char *what)
     exit(1);
 }
 
+static cpu_set_t allowed;
+
 void pin(void)
 {
     const char *chosen = getenv("BENCH_CPU");
     cpu_set_t set;
+    sched_getaffinity(0, sizeof allowed, &allowed);
     CPU_ZERO(&set);
     CPU_SET((size_t)(chosen ? atoi(chosen) : 0), &set);
     if (sched_setaffinity(0, sizeof set, &set))
+        die("sched_setaffinity");
+}
+
+void unpin(void)
+{
+    if (sched_setaffinity(0, sizeof allowed, &allowed))
         die("sched_setaffinity");
 }
 
@@ -157,6 +166,11 @@ static const struct {
     {"P1-40M", start_kill, 300},       {"P1-4G", start_kill, 300},       {"P1-symbols", start_kill, 300},
     {"P2", attach_detach, 20},         {"C1", waiting, 2000},            {"C2-import", interpreter, 10},
     {"C2-hello", interpreter, 10},     {"Y1", symbol, 1},
+    {"S1", filtered_syscalls, 1000000}, {"S1-64", filtered_syscalls, 1024000}, {"S2", every_syscall, 50000},
+    {"S3-both", filtered_syscalls, 50000}, {"S3-enter", filtered_syscalls, 100000},
+    {"S3-both-ptrace", every_syscall, 50000}, {"S3-enter-ptrace", every_syscall, 50000},
+    {"S4", notified_syscalls, 100000}, {"invoke", invoked_syscall, 20000},
+    {"P3-followed", fork_storm, 1000}, {"P3-free", fork_storm, 1000},
 };
 
 int main(int argc, char **argv)

@@ -40,6 +40,7 @@ typedef void row_fn(const char *row, long n);
 
 void die(const char *what);
 void pin(void);
+void unpin(void);
 const char *target_path(const char *name);
 struct tracee launch(const char *name, const char *first, const char *second);
 void attach(struct tracee *tracee, long options);
@@ -83,6 +84,8 @@ row_fn break_jump, break_slot, break_many, break_hardware, break_synchronous;
 row_fn threads_nonstop, threads_allstop;
 row_fn step_handed, step_until, registers;
 row_fn memory_whole, memory_random;
+row_fn every_syscall, filtered_syscalls, notified_syscalls, invoked_syscall;
+row_fn fork_storm;
 row_fn start_kill, attach_detach, waiting, interpreter, symbol;
 
 /* Runs `work` N times in this thread, each time on the order of another thread that waits for the answer. */

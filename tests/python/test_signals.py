@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import time
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -269,3 +270,19 @@ def test_a_signal_from_outside() -> None:
         assert catcher.hit_on(d)
         assert info is not None
         assert (info.code_name, info.pid) == ("SI_USER", os.getpid())
+
+
+def test_a_receiver_is_told_of_a_stop_at_a_signal_at_once() -> None:
+    """Not after its time-out, and not as a time-out."""
+    with debugging("raises", USR1) as d:
+        pipe = d.run()
+        assert pipe is not None
+        catcher = d.catch_signal(USR1)
+        d.cont()
+        begun = time.monotonic()
+        with pytest.raises(RuntimeError, match=r"SIGUSR1|signal"):
+            pipe.recvline(timeout=60)
+        assert time.monotonic() - begun < 30
+        assert catcher.hit_on(d)
+        d.cont()
+        assert pipe.recvline() == b"got 10"

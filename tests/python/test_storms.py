@@ -46,7 +46,8 @@ def test_no_interrupt_is_lost_among_callbacks(threads: int) -> None:
             assert bp.hit_count >= hits[-1]
             hits.append(bp.hit_count)
             d.cont()
-        assert hits[-1] > hits[1], "it went on in between"
+            while bp.hit_count == hits[-1]:
+                os.sched_yield()
 
 
 def test_a_request_interrupts_a_storm_of_callbacks_if_it_is_to() -> None:

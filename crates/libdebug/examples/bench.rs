@@ -7,7 +7,10 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
-use libdebug::{Access, Action, BreakpointKind, BreakpointSpec, Debugger, FileScope, tracer_syscalls};
+use libdebug::{
+    Access, Action, BreakpointKind, BreakpointSpec, Debugger, FileScope, SyscallFilterMode, SyscallHandler,
+    SyscallSpec, tracer_syscalls,
+};
 
 type Outcome = Result<Measured, Box<dyn Error>>;
 
@@ -57,6 +60,16 @@ fn measure(row: &str, count: Option<u64>) -> Option<Outcome> {
             let kind = BreakpointKind::Hardware { access: Access::Execute, length: 1 };
             hits("loop", or(20_000), closure(), kind)
         }
+        "S1" => syscalls(or(1_000_000), RARE, SyscallFilterMode::Seccomp, Some(call_closure)),
+        "S2" => syscalls(or(20_000), RARE, SyscallFilterMode::Ptrace, Some(call_closure)),
+        "S3-both" => syscalls(or(20_000), 1, SyscallFilterMode::Seccomp, Some(call_closure)),
+        "S3-enter" => syscalls(or(20_000), 1, SyscallFilterMode::Seccomp, None),
+        "S3-both-ptrace" => syscalls(or(20_000), 1, SyscallFilterMode::Ptrace, Some(call_closure)),
+        "S3-enter-ptrace" => syscalls(or(20_000), 1, SyscallFilterMode::Ptrace, None),
+        "S4" => counted_syscalls(or(20_000)),
+        "invoke" => invocations(or(20_000)),
+        "P3-followed" => followed(or(500)),
+        "P3-free" => free(or(500)),
         "T1" => steps(or(20_000)),
         "T2" => steps_until(or(20_000)),
         "M1" => large_reads(or(16)),
@@ -102,10 +115,7 @@ fn hits(name: &str, count: u64, action: Action, kind: BreakpointKind) -> Outcome
     let address = debugger.resolve_symbol("f", &FileScope::Binary)?.address;
     let breakpoint =
         debugger.set_breakpoint(BreakpointSpec { action, kind, ..BreakpointSpec::at(address) })?;
-    let measured = timed(count, || {
-        debugger.cont()?;
-        Ok(debugger.wait()?)
-    })?;
+    let measured = to_the_end(&debugger, count)?;
     check(breakpoint.hit_count() == count, "events were lost")?;
     Ok(measured)
 }
@@ -126,6 +136,89 @@ fn synchronous(count: u64) -> Outcome {
     })?;
     check(breakpoint.hit_count() == count + 1, "events were lost")?;
     Ok(measured)
+}
+
+/// In a row of rare calls, one in so many is handled.
+const RARE: u64 = 1_000;
+
+type CallAction = Action<SyscallHandler>;
+
+/// An action that reads the number of the call.
+fn call_closure() -> CallAction {
+    let seen = Arc::new(AtomicU64::new(0));
+    Action::call_at_syscall(move |thread, _| {
+        seen.fetch_add(thread.syscall_number()?, Ordering::Relaxed);
+        Ok(())
+    })
+}
+
+fn caller(count: u64, every: u64, mode: SyscallFilterMode) -> Result<Debugger, Box<dyn Error>> {
+    let program = Debugger::builder(target("calls")).arg(count.to_string()).arg(every.to_string());
+    Ok(program.syscall_filter(mode).run()?)
+}
+
+fn syscalls(count: u64, every: u64, mode: SyscallFilterMode, on_exit: Option<fn() -> CallAction>) -> Outcome {
+    let on_exit = on_exit.map(|action| action());
+    handled(&caller(count, every, mode)?, count, count / every, call_closure(), on_exit)
+}
+
+fn counted_syscalls(count: u64) -> Outcome {
+    let debugger = caller(count, 1, SyscallFilterMode::Seccomp)?;
+    handled(&debugger, count, count, Action::Count, None)
+}
+
+fn handled(
+    debugger: &Debugger,
+    count: u64,
+    rare: u64,
+    on_enter: CallAction,
+    on_exit: Option<CallAction>,
+) -> Outcome {
+    let number = Some(Debugger::syscall_number("getuid")?);
+    let spec = SyscallSpec { number, on_enter: Some(on_enter), on_exit, recursive: false };
+    let handler = debugger.handle_syscall(spec)?;
+    let measured = to_the_end(debugger, count)?;
+    check(handler.hit_count() == rare, "events were lost")?;
+    Ok(measured)
+}
+
+fn to_the_end(debugger: &Debugger, events: u64) -> Outcome {
+    timed(events, || {
+        debugger.cont()?;
+        Ok(debugger.wait()?)
+    })
+}
+
+fn invocations(count: u64) -> Outcome {
+    let debugger = Debugger::builder(target("loop")).arg("1").run()?;
+    let (thread, number) = (debugger.main_thread()?, Debugger::syscall_number("getpid")?);
+    let pid = debugger.pid().map(|pid| i64::from(pid.0));
+    timed(count, || {
+        for _ in 0..count {
+            check(Some(thread.invoke_syscall(number, &[])?) == pid, "another answer")?;
+        }
+        Ok(())
+    })
+}
+
+fn forking(count: u64, follow: bool) -> Result<Debugger, Box<dyn Error>> {
+    Ok(Debugger::builder(target("forks")).arg(count.to_string()).follow_children(follow).run()?)
+}
+
+fn followed(count: u64) -> Outcome {
+    let debugger = forking(count, true)?;
+    timed(count, || {
+        debugger.cont()?;
+        for _ in 0..count {
+            debugger.wait_child(None)?.ok_or("children were lost")?.cont()?;
+        }
+        Ok(debugger.wait()?)
+    })
+}
+
+fn free(count: u64) -> Outcome {
+    let debugger = forking(count, false)?;
+    to_the_end(&debugger, count)
 }
 
 fn steps(count: u64) -> Outcome {

@@ -82,6 +82,7 @@ impl Tracer {
         if !self.add_reason(tid, StopReason::Breakpoint(cell.id)) {
             return false;
         }
+        let _ = self.thread_cell(tid).map(|thread| lock(&thread.stop).hit.push(Arc::clone(cell)));
         let debugger = || Debugger::from_shared(&self.shared);
         self.run_action(tid, &cell.action(), || Breakpoint { cell: Arc::clone(cell), debugger: debugger() })
     }

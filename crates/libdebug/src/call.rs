@@ -19,9 +19,9 @@ impl Process {
         let gadget = self.syscall_gadget()?;
         let saved = self.ptrace.general_registers(tid)?;
         self.ptrace.set_general_registers(tid, &syscall_registers(saved, gadget, number, arguments))?;
-        let result = self.step_through(tid, gadget, &saved);
+        let value = self.step_through(tid, gadget, &saved)?;
         self.ptrace.set_general_registers(tid, &saved)?;
-        result
+        Ok(value)
     }
 
     /// Steps `tid`, which stands at `gadget`, until it is behind it. Signals wait.

@@ -89,7 +89,9 @@ impl Process {
         if let Some(thread) = self.threads.get_mut(&tid) {
             thread.run = Run::Stopped;
             thread.at_signal = matches!(stop, Stop::Signal(_));
-            thread.group_stopped = matches!(stop, Stop::Group(_));
+            let group_stop = if let Stop::Group(signal) = stop { Some(signal) } else { None };
+            thread.group_stopped = group_stop.is_some();
+            thread.cell.set_group_stop(group_stop);
         }
         match stop {
             Stop::Signal(Signal::TRAP) => self.on_trap(tid, bell),

@@ -61,6 +61,7 @@ mod stop;
 mod symbols;
 mod syscall;
 mod syscall_stop;
+mod telling;
 mod thread;
 mod tracer;
 mod tree;

@@ -181,6 +181,7 @@ fn flush(thread: &Thread, ptrace: Ptrace, pc: Option<u64>) -> Result<()> {
 fn take_stop(thread: &Thread) -> Option<Signal> {
     let mut stop = lock(&thread.cell.stop);
     stop.reasons.clear();
+    stop.hit.clear();
     stop.signal = None;
     stop.side = None;
     stop.deliver.take()

@@ -4,13 +4,13 @@
 //! Everything here exists once: a handle that a user holds points to these cells.
 
 use std::collections::BTreeMap;
-use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU64, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI32, AtomicU8, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
 use libdebug_image::Image;
 use libdebug_kernel::{Death, Latch, Pid, ProcessMemory, Signal, Tid, fork_generation, proc};
 
-use crate::breakpoint::BreakpointId;
+use crate::breakpoint::{BreakpointCell, BreakpointId};
 use crate::debugger::Debugger;
 use crate::error::BoxError;
 use crate::handler::{ExecCallback, HandlerId};
@@ -372,6 +372,8 @@ pub enum StopReason {
 #[derive(Debug, Default)]
 pub(crate) struct StopRecord {
     pub(crate) reasons: Vec<StopReason>,
+    /// The breakpoints among them.
+    pub(crate) hit: Vec<Arc<BreakpointCell>>,
     /// The signal that the thread stopped with, SIGTRAP for the debugger's own stops.
     pub(crate) signal: Option<Signal>,
     /// The signal that the next resume delivers.
@@ -388,6 +390,8 @@ pub(crate) struct ThreadCell {
     pub(crate) stop: Mutex<StopRecord>,
     /// It has come to its exit event: no user code of it will run any more.
     pub(crate) zombie: AtomicBool,
+    /// The signal of the group-stop that it is in, 0 for none: it stays in it while its process runs.
+    group_stop: AtomicI32,
     death: Mutex<Option<Option<Death>>>,
 }
 
@@ -398,8 +402,18 @@ impl ThreadCell {
             registers: Mutex::default(),
             stop: Mutex::default(),
             zombie: AtomicBool::new(false),
+            group_stop: AtomicI32::new(0),
             death: Mutex::new(None),
         }
+    }
+
+    /// The signal of the group-stop that it is in.
+    pub(crate) fn group_stop(&self) -> Option<Signal> {
+        Some(Signal(self.group_stop.load(Ordering::Acquire))).filter(|signal| signal.0 != 0)
+    }
+
+    pub(crate) fn set_group_stop(&self, signal: Option<Signal>) {
+        self.group_stop.store(signal.map_or(0, |signal| signal.0), Ordering::Release);
     }
 
     /// `None` while alive; how it ended as far as the kernel told us.

@@ -356,8 +356,18 @@ impl Tracer {
     }
 
     fn invoke(&self, tid: Tid, number: u64, arguments: [u64; 6]) -> Result<i64> {
-        let mut process = self.process.borrow_mut();
-        process.as_mut().ok_or(Error::NoProcess)?.invoke_syscall(tid, number, arguments, &self.bell)
+        let mut slot = self.process.borrow_mut();
+        let process = slot.as_mut().ok_or(Error::NoProcess)?;
+        let result = process.invoke_syscall(tid, number, arguments, &self.bell);
+        if result.as_ref().is_err_and(Error::is_death) {
+            process.await_deaths(&self.bell);
+        }
+        drop(slot);
+        // An end that it has brought about is known at once; in a callback, at the callback's end.
+        if !self.in_callback() {
+            self.handle_happenings();
+        }
+        result
     }
 
     fn load_registers(&self, tid: Tid, extended: bool) -> Result<()> {

@@ -12,8 +12,9 @@ use crate::error::{Error, Result};
 use crate::host::Lookout;
 use crate::immediate::must_not_wait;
 use crate::io::{IoError, ProcessIo, ProcessState, Wait};
-use crate::mailbox::{Check, Posted, Reply, Responder, lock, reply};
+use crate::mailbox::{Check, Posted, Reply, Responder, reply};
 use crate::session::{Phase, Session, Shared, read};
+use crate::telling;
 use crate::tracer::Command;
 use crate::tree;
 
@@ -98,7 +99,7 @@ impl Debugger {
         let live = |session: Arc<Session>| read(&session.threads).clone();
         let cells = self.shared().session().map(live).unwrap_or_default();
         let living = cells.iter().filter(|cell| cell.death().is_none());
-        let threads = living.map(|cell| (cell.tid, proc::activity(cell.tid))).collect();
+        let threads = living.map(|cell| (cell.tid, telling::activity(cell))).collect();
         let waited = deadline.map_or(Duration::ZERO, |(_, waited)| waited);
         Error::Timeout { waited, threads, children: self.still_children() }
     }
@@ -160,12 +161,12 @@ impl Debugger {
         match self.shared().session() {
             Some(session) if session.phase() != Phase::Dead && tracer_is_current(self.shared()) => {
                 ProcessState::Stopped {
-                    events: format!("a callback is running; {}", describe_stops(&session)),
+                    events: format!("a callback is running; {}", telling::stops(&session)),
                 }
             }
             Some(session) if session.phase() == Phase::Running => ProcessState::Running,
             Some(session) if session.phase() == Phase::Stopped => {
-                ProcessState::Stopped { events: describe_stops(&session) }
+                ProcessState::Stopped { events: telling::stops(&session) }
             }
             _ => ProcessState::Dead,
         }
@@ -266,17 +267,4 @@ impl Debugger {
 /// Whether the calling thread runs one of this debugger's callbacks.
 pub(crate) fn tracer_is_current(shared: &Arc<Shared>) -> bool {
     tree::current(shared).is_some()
-}
-
-fn describe_stops(session: &Session) -> String {
-    let each = read(&session.threads)
-        .iter()
-        .filter(|cell| cell.death().is_none())
-        .map(|cell| {
-            let stop = lock(&cell.stop);
-            let reasons: Vec<_> = stop.reasons.iter().map(|reason| format!("{reason:?}")).collect();
-            format!("thread {}: {}", cell.tid, reasons.join(", "))
-        })
-        .collect::<Vec<_>>();
-    each.join("; ")
 }

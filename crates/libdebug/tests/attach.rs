@@ -169,6 +169,7 @@ fn detaching_leaves_the_code_as_it_was() {
 fn detaching_in_the_middle_of_everything_changes_no_result() {
     // While threads are at traps, in stubs, in signals' deliveries and in steps.
     let path = program("threads");
+    let mut let_go = 0;
     for round in 0..60 {
         let debugger = Debugger::builder(&path).args(["8", "2000"]).run().unwrap();
         let breakpoint = debugger.breakpoint_with("hot", Action::Count).unwrap();
@@ -180,28 +181,32 @@ fn detaching_in_the_middle_of_everything_changes_no_result() {
             }
         });
         interrupt(&debugger);
-        if round % 2 == 0 {
+        if round % 2 == 0 && !debugger.is_dead() {
             // A step of a thread that waits for another in the kernel would wait too: the others are stopped.
             let maps = debugger.maps().unwrap();
             let own = |pc| maps.iter().any(|map| map.contains(pc) && Path::new(&map.path) == path);
-            for thread in debugger.threads().iter().filter(|thread| !thread.is_zombie()) {
+            for thread in debugger.threads().iter().filter(|thread| !thread.is_zombie() && !thread.is_dead())
+            {
                 if own(thread.pc().unwrap()) {
                     thread.step().unwrap();
                 }
             }
         }
-        let io = debugger.io().unwrap();
-        let pid = debugger.pid().unwrap();
-        debugger.detach().unwrap();
-        within("the program that was let go", move || {
-            while state(pid).is_some_and(|state| state != 'Z') {
-                std::thread::yield_now();
-            }
-        });
-        drop(io);
+        // On a busy machine it may have come to its end before the interrupt.
+        if !debugger.is_dead() {
+            let pid = debugger.pid().unwrap();
+            debugger.detach().unwrap();
+            within("the program that was let go", move || {
+                while state(pid).is_some_and(|state| state != 'Z') {
+                    std::thread::yield_now();
+                }
+            });
+            let_go += 1;
+        }
         let text = common::output(&debugger);
         assert!(text.ends_with(" ok\n"), "round {round}: {text:?}");
     }
+    assert!(let_go > 0, "all programs ended before they could be let go");
 }
 
 #[test]

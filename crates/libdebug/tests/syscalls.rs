@@ -304,3 +304,82 @@ fn whoever_asks_for_it_is_told_of_a_new_program_before_it_runs() {
     assert_eq!((told.len(), told[0].hit_count()), (1, 1));
     assert_eq!((old.hit_count(), old.is_enabled()), (0, false));
 }
+
+#[test]
+fn the_end_that_an_invoked_call_brings_about_is_known_at_once() {
+    for threads in ["1", "8"] {
+        let debugger = Debugger::builder(program("threads")).args([threads, "10"]).run().unwrap();
+        debugger.breakpoint("hot").unwrap();
+        cont(&debugger);
+        let thread = debugger.main_thread().unwrap();
+        let ended = thread.invoke_syscall(number("exit_group"), &[5]);
+        assert!(matches!(ended, Err(Error::Died { .. })), "{ended:?}");
+        assert_eq!((debugger.is_dead(), debugger.exit_code().unwrap()), (true, Some(5)));
+        assert!(matches!(debugger.cont(), Err(Error::Died { .. })));
+    }
+}
+
+#[test]
+fn six_hundred_thousand_handled_calls_of_64_threads_are_counted_exactly() {
+    for mode in [SyscallFilterMode::Ptrace, SyscallFilterMode::Seccomp] {
+        common::within_time(std::time::Duration::from_secs(300), "counting", move || {
+            let builder = Debugger::builder(program("syscall_threads")).args(["64", "10000"]);
+            let debugger = builder.syscall_filter(mode).run().unwrap();
+            let handler = debugger.handle_syscall(counting("getpriority")).unwrap();
+            debugger.cont().unwrap();
+            debugger.wait().unwrap();
+            assert_eq!(common::output(&debugger), "calls=640000 ok\n");
+            assert_eq!(handler.hit_count(), 640_000, "{mode:?}");
+        });
+    }
+}
+
+#[test]
+fn a_handler_has_nothing_to_do_with_a_stop_inside_its_call() {
+    let debugger = Debugger::builder(program("blocked")).arg("read").run().unwrap();
+    let handler = debugger.handle_syscall(counting("read")).unwrap();
+    let all = debugger.handle_syscall(SyscallSpec { number: None, ..counting("read") }).unwrap();
+    debugger.cont().unwrap();
+    common::line(&debugger);
+    let before = handler.hit_count();
+    for _ in 0..20 {
+        interrupt(&debugger);
+        let thread = debugger.main_thread().unwrap();
+        assert_eq!(handler.side_hit_on(&thread).unwrap(), None);
+        assert_eq!(all.side_hit_on(&thread).unwrap(), None);
+        debugger.cont().unwrap();
+    }
+    common::send(&debugger, "goes on\n");
+    debugger.wait_timeout(common::PATIENCE).unwrap();
+    assert_eq!(common::output(&debugger), "done goes on\n");
+    // However often the call was interrupted and made again, each time it was left.
+    assert!(handler.hit_count() > before);
+}
+
+#[test]
+fn a_process_made_by_an_invoked_clone3_is_sane() {
+    const SIZE: u64 = 64;
+    const SIGCHLD: u64 = 17;
+    let debugger = echo();
+    let thread = debugger.main_thread().unwrap();
+    let call = |name, arguments: &[u64]| thread.invoke_syscall(number(name), arguments).unwrap();
+    let page = call("mmap", &[0, 4096, 3, 0x22, u64::MAX, 0]).cast_unsigned();
+    // struct clone_args (clone(2)): flags, pidfd, child_tid, parent_tid, exit_signal, and nothing more.
+    let arguments: Vec<u8> =
+        [0, 0, 0, 0, SIGCHLD, 0, 0, 0].iter().flat_map(|word: &u64| word.to_le_bytes()).collect();
+    debugger.write_memory(page, &arguments).unwrap();
+    debugger.set_follows_children(true);
+    let pid = call("clone3", &[page, SIZE]);
+    let child = debugger.children().pop().unwrap();
+    assert_eq!(i64::from(child.pid().unwrap().0), pid);
+    let of_child = child.main_thread().unwrap();
+    assert_eq!(of_child.pc().unwrap(), thread.pc().unwrap());
+    assert_eq!(of_child.register("rsp").unwrap(), thread.register("rsp").unwrap());
+    cont(&child);
+    assert_eq!(child.exit_code().unwrap(), Some(0));
+    cont(&debugger);
+    assert_eq!(
+        (debugger.exit_code().unwrap(), common::output(&debugger).as_str()),
+        (Some(0), "hello\nhello\n")
+    );
+}

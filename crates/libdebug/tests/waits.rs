@@ -9,7 +9,7 @@ use std::sync::{Arc, Mutex, mpsc};
 use std::time::{Duration, Instant};
 
 use common::{PATIENCE, cont, finish, interrupt, program, within};
-use libdebug::{Action, BoxError, Debugger, Error, Host, IoError, StopReason};
+use libdebug::{Action, BoxError, Debugger, Error, Host, IoError, ProcessState, StopReason};
 
 /// A host that can be told to end its waits, as Python is by Ctrl-C. A signal would end the wait in the kernel; the
 /// tests have none to send, so this host's waits look around by themselves.
@@ -41,6 +41,47 @@ fn a_timeout_tells_what_each_thread_is_doing() {
         interrupt(&debugger);
         assert_eq!(debugger.main_thread().unwrap().stop_reasons().unwrap(), [StopReason::Interrupted]);
     }
+}
+
+#[test]
+fn a_timeout_names_the_signal_of_a_group_stop_and_what_ends_it() {
+    let debugger = Debugger::builder("/bin/sh").args(["-c", "kill -STOP $$; exit 3"]).run().unwrap();
+    let pid = debugger.pid().unwrap();
+    debugger.cont().unwrap();
+    let mut text = String::new();
+    // The shell has to come there first.
+    while !text.contains("stopped by SIGSTOP") {
+        text = debugger.wait_timeout(Duration::from_millis(50)).unwrap_err().to_string();
+        assert!(debugger.is_running(), "{text}");
+    }
+    assert!(text.ends_with(&format!("thread {pid} is stopped by SIGSTOP, and goes on at SIGCONT")), "{text}");
+    common::kill(pid, 18);
+    debugger.wait_timeout(PATIENCE).unwrap();
+    assert_eq!(debugger.exit_code().unwrap(), Some(3));
+}
+
+/// Why nothing more comes to be received, in words.
+fn stops(debugger: &Debugger) -> String {
+    let state = debugger.with_io(None, |_, wait| Ok((wait.state)())).unwrap();
+    let ProcessState::Stopped { events } = state else { panic!("{state:?}") };
+    events.replace(&debugger.pid().unwrap().to_string(), "N")
+}
+
+#[test]
+fn a_stop_is_told_by_what_its_user_has_set() {
+    let debugger = Debugger::builder(program("basic")).run().unwrap();
+    assert_eq!(stops(&debugger), "thread N stopped at its start");
+    let breakpoint = debugger.breakpoint("main").unwrap();
+    cont(&debugger);
+    assert_eq!(stops(&debugger), "thread N stopped at a breakpoint (main)");
+    debugger.main_thread().unwrap().step().unwrap();
+    assert_eq!(stops(&debugger), "thread N stopped after a step");
+    breakpoint.set_enabled(false).unwrap();
+    debugger.breakpoint_with("counter_function", Action::call(|_, _| Err("no".into()))).unwrap();
+    debugger.cont().unwrap();
+    assert!(matches!(debugger.wait(), Err(Error::Callback(_))));
+    let both = "at a breakpoint (counter_function) and because a callback failed or asked for it";
+    assert_eq!(stops(&debugger), format!("thread N stopped {both}"));
 }
 
 #[test]
