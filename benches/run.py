@@ -1,4 +1,4 @@
-"""run.py: time the raw loops, this project and its peer in one interleaved run, and print the table.
+"""run.py: time the raw loops, this project and its peers in one interleaved run, and print the table.
 
 python benches/run.py [--rounds 5] [--rows B1,B3] [--quick] [--json FILE] [--pinned-peer]
 """
@@ -153,7 +153,7 @@ def run_rounds(rows: list[Row], contenders: list[Contender], rounds: int, *, qui
     results: report.Results = {}
     interpreter = bare_interpreter(contenders)
     for turn in range(rounds):
-        for row in rows:
+        for row in (row for row in rows if row.due(turn)):
             tell(f"round {turn + 1} of {rounds}: {row.key}")
             for contender in contenders:
                 if offers(contender, row):

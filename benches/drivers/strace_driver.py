@@ -1,6 +1,5 @@
-"""strace_driver.py ROW [N]: rare system calls counted by strace.
+"""strace_driver.py ROW [N]: rare system calls counted by strace; timed is its whole run.
 
-The whole run of it is timed, as it has no hot part that could be told apart.
 The CPU time is that of strace and of the program, which it starts and waits for.
 """
 

@@ -61,7 +61,7 @@ impl Tracer {
                 Happening::Hit(tid, cell) => self.handle_hit(tid, &cell),
                 Happening::Caught(tid) => self.handle_signal(tid),
                 Happening::Executed(tid) => self.handle_exec(tid),
-                Happening::SyscallEnter(tid) => self.handle_enter(tid),
+                Happening::SyscallEnter(tid, entry) => self.handle_enter(tid, entry),
                 Happening::SyscallExit(tid) => self.handle_exit(tid),
                 Happening::Arrived(_) | Happening::Ended | Happening::Failed => true,
             };

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use libdebug_arch::x86_64::index;
-use libdebug_kernel::{Signal, SyscallCall, SyscallInfo, Tid};
+use libdebug_kernel::{Signal, SyscallCall, Tid};
 
 use crate::debugger::Debugger;
 use crate::error::Error;
@@ -12,7 +12,7 @@ use crate::mailbox::lock;
 use crate::process::{Process, Thread};
 use crate::session::StopReason;
 use crate::signal::{CatcherCell, SignalCatcher};
-use crate::syscall::{SyscallCell, SyscallEvent, SyscallHandler, SyscallSide, native_number};
+use crate::syscall::{Entry, SyscallCell, SyscallEvent, SyscallHandler, SyscallSide, native_number};
 use crate::syscall_stop::ARGUMENTS;
 use crate::tracer::Tracer;
 
@@ -27,24 +27,25 @@ impl Tracer {
 
     /// A thread at a syscall-enter-stop. A callback may put another call in the place of this one, whose own
     /// handler runs too if the first one says so: and so on, but never the same one twice.
-    pub(crate) fn handle_enter(&self, tid: Tid) -> bool {
-        let Some(mut call) = self.pending_call(tid) else { return false };
+    pub(crate) fn handle_enter(&self, tid: Tid, mut entry: Entry) -> bool {
         let mut made = Vec::new();
         let mut stop = false;
         loop {
-            made.push(native_number(&call));
-            let handler = self.with_process(|process| process.syscalls.handler_for(native_number(&call)));
+            made.push(native_number(&entry.call));
+            let handler =
+                self.with_process(|process| process.syscalls.handler_for(native_number(&entry.call)));
             let handler = handler.flatten();
-            let (stays, called) = handler.as_ref().map_or((false, false), |cell| self.enter(tid, cell));
+            let (stays, called) =
+                handler.as_ref().map_or((false, false), |cell| self.enter(tid, entry, cell));
             stop |= stays;
-            let Some(after) = self.call_in_registers(tid, &call) else { break };
+            let Some(after) = self.call_in_registers(tid, &entry.call) else { break };
             let replaces = made.len() > 1;
             stop |= self.observe(
                 tid,
-                native_number(&call),
-                SyscallEvent::Enter { before: call, after, called, replaces },
+                native_number(&entry.call),
+                SyscallEvent::Enter { before: entry.call, after, called, replaces },
             );
-            if after.number == call.number {
+            if after.number == entry.call.number {
                 break;
             }
             if made.contains(&native_number(&after)) {
@@ -55,26 +56,25 @@ impl Tracer {
                 stop |= self.observe(tid, native_number(&after), unhandled);
                 break;
             }
-            call = after;
+            entry.call = after;
         }
         stop
     }
 
     /// Answers whether the process is to stay stopped, and whether a callback ran.
-    fn enter(&self, tid: Tid, cell: &Arc<SyscallCell>) -> (bool, bool) {
-        let Some(action) = cell.action(SyscallSide::Enter) else {
-            self.with_thread(tid, |thread| thread.entered.push(Arc::clone(cell)));
-            return (false, false);
-        };
-        self.add_reason(tid, StopReason::SyscallEnter(cell.id));
-        let stop = self.run_action(tid, &action, || self.syscall_handle(cell));
-        if cell.life.is_enabled() {
+    fn enter(&self, tid: Tid, entry: Entry, cell: &Arc<SyscallCell>) -> (bool, bool) {
+        let action = cell.action(SyscallSide::Enter);
+        let stop = action.as_ref().is_some_and(|action| {
+            self.add_reason(tid, StopReason::SyscallEnter(cell.id));
+            self.run_action(tid, action, || self.syscall_handle(cell))
+        });
+        if cell.life.is_enabled() && !entry.is_all(cell) {
             self.with_thread(tid, |thread| thread.entered.push(Arc::clone(cell)));
         } else {
-            // It will not hear of the exit any more.
+            // It will not hear of the exit.
             cell.life.count_hit();
         }
-        (stop, matches!(action, Action::Call(_)))
+        (stop, matches!(action, Some(Action::Call(_))))
     }
 
     fn syscall_handle(&self, cell: &Arc<SyscallCell>) -> SyscallHandler {
@@ -87,7 +87,7 @@ impl Tracer {
             (std::mem::take(&mut thread.entered), std::mem::take(&mut thread.observed))
         });
         let Some((entered, observed)) = taken else { return false };
-        let before = self.returned(tid);
+        let before = if observed { self.returned(tid) } else { None };
         let mut stop = false;
         let mut called = false;
         for cell in entered.iter().rev().filter(|cell| cell.life.is_enabled()) {
@@ -97,12 +97,9 @@ impl Tracer {
             stop |= self.run_action(tid, &action, || self.syscall_handle(cell));
             called |= matches!(action, Action::Call(_));
         }
-        match (before, self.returned(tid)) {
-            (Some(before), Some(after)) if observed => {
-                stop | self.tell_observer(tid, &SyscallEvent::Exit { before, after, called })
-            }
-            _ => stop,
-        }
+        let Some(before) = before else { return stop };
+        let after = self.returned(tid).unwrap_or(before);
+        stop | self.tell_observer(tid, &SyscallEvent::Exit { before, after, called })
     }
 
     fn observe(&self, tid: Tid, number: u64, event: SyscallEvent) -> bool {
@@ -116,18 +113,11 @@ impl Tracer {
         observer.is_some_and(|observer| self.run_callback(tid, |thread| (observer.observe)(thread, event)))
     }
 
-    /// The call that the kernel is about to execute.
-    fn pending_call(&self, tid: Tid) -> Option<SyscallCall> {
-        let info = self.with_process(|process| process.ptrace.syscall_info(tid))?;
-        match info.ok()? {
-            SyscallInfo::Enter(call) | SyscallInfo::Seccomp { call, .. } => Some(call),
-            SyscallInfo::Exit { .. } | SyscallInfo::Outside => None,
-        }
-    }
-
     /// What is left of `call` by who has changed the registers. Other conventions' registers are not looked at.
     fn call_in_registers(&self, tid: Tid, call: &SyscallCall) -> Option<SyscallCall> {
-        if native_number(call) == u64::MAX {
+        // Registers that nobody has asked for are as they were.
+        let loaded = self.with_thread(tid, |thread| lock(&thread.cell.registers).general().is_some())?;
+        if native_number(call) == u64::MAX || !loaded {
             return Some(*call);
         }
         let general = self.general_registers(tid)?;

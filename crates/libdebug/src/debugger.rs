@@ -67,7 +67,7 @@ impl Debugger {
         drop(shared.stopped.watch()?);
         let of_thread = Arc::clone(&shared);
         // Callbacks may be told to exit their thread by a host that ends, as by CPython before version 3.14.
-        host.spawn(Box::new(move || without_thread_exit(|| tree::run(&of_thread))))
+        host.spawn(Box::new(move || without_thread_exit(|| tree::run(of_thread))))
             .map_err(|error| Error::File { path: "a thread".into(), error })?;
         Ok(Self { _owner: Some(Arc::new(Owner(Arc::clone(&shared)))), shared })
     }

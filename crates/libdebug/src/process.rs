@@ -17,7 +17,7 @@ use crate::roll::Roll;
 use crate::session::{Phase, Session, Shared, StopReason, ThreadCell, write};
 use crate::signal::Signals;
 use crate::site::{HardwareSlots, Sites};
-use crate::syscall::{SyscallCell, Syscalls};
+use crate::syscall::{Entry, SyscallCell, Syscalls};
 
 /// Whether a thread may be asked anything.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -104,8 +104,8 @@ pub(crate) enum Happening {
     Hit(Tid, Arc<BreakpointCell>),
     /// A signal is about to be delivered to it that somebody catches.
     Caught(Tid),
-    /// It is about to make a system call that somebody handles.
-    SyscallEnter(Tid),
+    /// It is about to make this system call, which somebody handles.
+    SyscallEnter(Tid, Entry),
     /// It comes from a system call that somebody handles.
     SyscallExit(Tid),
     /// It has executed another program, and stands at that one's first instruction.

@@ -141,7 +141,7 @@ impl SyscallHandler {
     }
 
     /// How many handled calls have come to their exit, in all threads together. A handler that disables itself at
-    /// the entry counts there. Does not wait.
+    /// the entry counts there, as does one that needs no exit under a filter. Does not wait.
     pub fn hit_count(&self) -> u64 {
         self.cell.life.hits()
     }
@@ -289,6 +289,21 @@ impl Syscalls {
 
     pub(crate) fn observes(&self, number: u64) -> bool {
         self.observer.as_ref().is_some_and(|observer| observer.filter.accepts(number))
+    }
+}
+
+/// An entry to a system call.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Entry {
+    pub(crate) call: SyscallCall,
+    /// A filter has stopped it: there is no exit-stop unless one is asked for.
+    pub(crate) filtered: bool,
+}
+
+impl Entry {
+    /// Whether nobody needs the exit of this call: where that would be one more stop, the call is counted at its entry.
+    pub(crate) fn is_all(&self, cell: &SyscallCell) -> bool {
+        self.filtered && cell.is_native(SyscallSide::Exit)
     }
 }
 

@@ -3,12 +3,12 @@
 use std::sync::atomic::Ordering;
 
 use libdebug_arch::x86_64::index;
-use libdebug_kernel::{Bell, Signal, SyscallCall, SyscallInfo, Tid};
+use libdebug_kernel::{Bell, Signal, SyscallInfo, Tid};
 
 use crate::error::Result;
 use crate::mailbox::lock;
 use crate::process::{Happening, Process};
-use crate::syscall::{SyscallSide, native_number};
+use crate::syscall::{Entry, SyscallSide, native_number};
 
 /// The registers that hold a system call's arguments (System V ABI for AMD64, A.2.1).
 pub(crate) const ARGUMENTS: [usize; 6] =
@@ -40,8 +40,9 @@ impl Process {
     /// Enter and exit are told apart by the kernel's own record.
     pub(crate) fn on_syscall_stop(&mut self, tid: Tid, bell: &Bell) -> Result<()> {
         match self.ptrace.syscall_info(tid)? {
-            SyscallInfo::Enter(call) | SyscallInfo::Seccomp { call, .. } => {
-                self.on_syscall_enter(tid, &call, bell)
+            SyscallInfo::Enter(call) => self.on_syscall_enter(tid, Entry { call, filtered: false }, bell),
+            SyscallInfo::Seccomp { call, .. } => {
+                self.on_syscall_enter(tid, Entry { call, filtered: true }, bell)
             }
             SyscallInfo::Exit { .. } => self.on_syscall_exit(tid, bell),
             SyscallInfo::Outside => self.go_on(tid, bell),
@@ -54,9 +55,9 @@ impl Process {
         }
     }
 
-    fn on_syscall_enter(&mut self, tid: Tid, call: &SyscallCall, bell: &Bell) -> Result<()> {
+    fn on_syscall_enter(&mut self, tid: Tid, entry: Entry, bell: &Bell) -> Result<()> {
         self.note_side(tid, SyscallSide::Enter);
-        let number = native_number(call);
+        let number = native_number(&entry.call);
         let handler = self.syscalls.handler_for(number);
         let observed = self.syscalls.observes(number);
         let Some(thread) = self.threads.get_mut(&tid) else { return Ok(()) };
@@ -64,12 +65,15 @@ impl Process {
         thread.observed = false;
         match &handler {
             Some(cell) if !observed && cell.is_native(SyscallSide::Enter) => {
-                thread.entered.extend(handler);
+                match handler {
+                    Some(cell) if entry.is_all(&cell) => cell.life.count_hit(),
+                    handler => thread.entered.extend(handler),
+                }
                 self.go_on(tid, bell)
             }
             None if !observed => self.go_on(tid, bell),
             _ => {
-                self.happenings.push_back(Happening::SyscallEnter(tid));
+                self.happenings.push_back(Happening::SyscallEnter(tid, entry));
                 Ok(())
             }
         }

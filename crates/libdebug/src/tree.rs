@@ -54,13 +54,14 @@ pub(crate) fn current(shared: &Arc<Shared>) -> Option<Rc<Tracer>> {
 }
 
 /// The whole life of a tracer thread.
-pub(crate) fn run(root: &Arc<Shared>) {
+pub(crate) fn run(root: Arc<Shared>) {
     let (bell, doorbell) = Bell::for_this_thread();
     root.link.mailbox.connect(doorbell);
     let (bell, roll) = (Rc::new(bell), Rc::new(Roll::default()));
-    let tracer = Rc::new(Tracer::new(Arc::clone(root), Rc::clone(&bell), Rc::clone(&roll), None));
-    let tracers = RefCell::new(BTreeMap::from([(root.id, tracer)]));
-    let tree = Rc::new(Tree { link: Arc::clone(&root.link), bell, roll, tracers });
+    let (id, link) = (root.id, Arc::clone(&root.link));
+    let tracer = Rc::new(Tracer::new(root, Rc::clone(&bell), Rc::clone(&roll), None));
+    let tracers = RefCell::new(BTreeMap::from([(id, tracer)]));
+    let tree = Rc::new(Tree { link, bell, roll, tracers });
     CURRENT.set(Some(Rc::clone(&tree)));
     let _farewell = Farewell(Rc::clone(&tree));
     tree.serve();
@@ -89,6 +90,8 @@ impl Tree {
                         // Before the answer, so that whoever gets it knows that this thread can be waited for.
                         self.link.mailbox.close();
                     }
+                    // So that nothing of the debugger is left when its user has the answer.
+                    drop(shared);
                     answer.send(());
                     if is_last {
                         return;
