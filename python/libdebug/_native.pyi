@@ -111,6 +111,17 @@ class Breakpoint:
         """How often all threads together have hit it. Does not wait for the process to stop."""
 
     @property
+    def old_value(self) -> int | None:
+        """What the watched bytes held at the hit before the last one, or when the watchpoint was set.
+
+        An unsigned number; None before the first hit, and for what is no watchpoint or only counts.
+        """
+
+    @property
+    def new_value(self) -> int | None:
+        """What the watched bytes held at the last hit, or when the watchpoint was set."""
+
+    @property
     def hardware(self) -> bool:
         """Whether it uses a debug register."""
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
 from typing import TYPE_CHECKING
 
 import pytest
@@ -10,6 +11,7 @@ from face import running
 from libdebug import debugger
 
 if TYPE_CHECKING:
+    from libdebug import Breakpoint
     from libdebug.state.thread_context import ThreadContext
 
 
@@ -84,3 +86,22 @@ def test_a_new_program_is_told_of_before_it_runs() -> None:
     assert len(told) == 1
     assert not told[0].endswith("sh")
     d.terminate()
+
+
+def test_a_watchpoint_tells_the_old_and_the_new_value() -> None:
+    with running("basic") as d:
+        seen: list[tuple[int | None, int | None]] = []
+        bp = d.watchpoint(
+            "counter",
+            length=4,
+            callback=lambda _, bp: seen.append((bp.old_value, bp.new_value)),
+            file="binary",
+        )
+        assert (bp.old_value, bp.new_value) == (None, 0)
+        other = d.breakpoint("counter_function", callback=True, file="binary")
+        d.cont()
+        d.wait()
+        assert len(seen) == bp.hit_count > 0
+        assert seen[0][0] == 0
+        assert all(before[1] == after[0] for before, after in pairwise(seen))
+        assert (other.old_value, other.new_value) == (None, None)

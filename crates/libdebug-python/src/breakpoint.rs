@@ -43,6 +43,18 @@ impl Breakpoint {
         self.handle.hit_count()
     }
 
+    /// What the watched bytes held at the hit before the last one, or when the watchpoint was set.
+    #[getter]
+    fn old_value(&self) -> Option<u64> {
+        self.handle.old_value()
+    }
+
+    /// What the watched bytes held at the last hit, or when the watchpoint was set.
+    #[getter]
+    fn new_value(&self) -> Option<u64> {
+        self.handle.new_value()
+    }
+
     /// Whether it uses a debug register.
     #[getter]
     fn hardware(&self) -> bool {

@@ -2,11 +2,12 @@
 
 use std::fmt;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::{Arc, RwLock};
+use std::sync::{Arc, Mutex, RwLock};
 
 use crate::debugger::Debugger;
 use crate::error::Result;
 use crate::handler::Action;
+use crate::mailbox::lock;
 use crate::session::{read, write};
 use crate::thread::Thread;
 
@@ -74,13 +75,32 @@ pub(crate) struct BreakpointCell {
     pub(crate) action: RwLock<Action>,
     pub(crate) hits: AtomicU64,
     pub(crate) enabled: AtomicBool,
+    /// What a watchpoint has seen of its bytes: at the hit before the last one, or when it was set; and at the last one.
+    seen: Mutex<(Option<u64>, Option<u64>)>,
 }
 
 impl BreakpointCell {
     pub(crate) fn new(id: BreakpointId, spec: BreakpointSpec) -> Self {
         let BreakpointSpec { address, symbol, kind, action } = spec;
         let (hits, enabled) = (AtomicU64::new(0), AtomicBool::new(true));
-        Self { id, address, symbol, kind, action: RwLock::new(action), hits, enabled }
+        let seen = Mutex::default();
+        Self { id, address, symbol, kind, action: RwLock::new(action), hits, enabled, seen }
+    }
+
+    /// How many bytes it watches; `None` for what waits for an execution.
+    pub(crate) fn watched_bytes(&self) -> Option<usize> {
+        match self.kind {
+            BreakpointKind::Hardware { access: Access::Write | Access::ReadWrite, length } => {
+                Some(length.into())
+            }
+            _ => None,
+        }
+    }
+
+    /// The watched bytes hold `value` now.
+    pub(crate) fn see(&self, value: Option<u64>) {
+        let mut seen = lock(&self.seen);
+        *seen = (seen.1, value);
     }
 
     pub(crate) fn action(&self) -> Action {
@@ -180,6 +200,18 @@ impl Breakpoint {
     /// Changes what a hit does, from the next hit on.
     pub fn set_action(&self, action: Action) {
         *write(&self.cell.action) = action;
+    }
+
+    /// What the watched bytes held at the hit before the last one, or when the watchpoint was set, as an unsigned
+    /// number of its length; `None` before the first hit, and for what is no watchpoint or only counts.
+    pub fn old_value(&self) -> Option<u64> {
+        lock(&self.cell.seen).0
+    }
+
+    /// What the watched bytes held at the last hit, or when the watchpoint was set: the processor stops behind the
+    /// access (Intel SDM volume 3, 17.3.1.1).
+    pub fn new_value(&self) -> Option<u64> {
+        lock(&self.cell.seen).1
     }
 
     /// Removes it: the program's own instruction is back.

@@ -278,6 +278,7 @@ impl Process {
             return self.resume(tid, bell);
         }
         self.note_signal(tid, Some(Signal::TRAP), None);
+        fired.iter().for_each(|cell| self.look_at_watched(cell));
         self.happenings.extend(fired.into_iter().map(|cell| Happening::Hit(tid, cell)));
         Ok(())
     }

@@ -220,12 +220,21 @@ impl Process {
         self.hardware.0[free] = Some(Arc::clone(cell));
         // A stub that stands for the instruction there too would pass it by.
         self.site_added(cell.address);
+        self.look_at_watched(cell);
         let written = self.write_hardware();
         if written.is_err() {
             self.hardware.0[free] = None;
             let _ = self.write_hardware();
         }
         written
+    }
+
+    /// Notes what the bytes of a watchpoint hold now.
+    pub(crate) fn look_at_watched(&self, cell: &BreakpointCell) {
+        let Some(length) = cell.watched_bytes() else { return };
+        let mut bytes = [0; 8];
+        let read = self.session.memory().read(cell.address, &mut bytes[..length]);
+        cell.see((read == length).then_some(u64::from_le_bytes(bytes)));
     }
 
     pub(crate) fn remove_hardware(&mut self, id: BreakpointId) -> Result<()> {

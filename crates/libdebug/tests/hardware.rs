@@ -166,3 +166,30 @@ fn steps_pass_hardware_breakpoints_one_instruction_at_a_time() {
     assert_eq!(entry.hit_count(), 2);
     assert_eq!(finish(&debugger), "ok\n");
 }
+
+#[test]
+fn a_watchpoint_tells_the_old_and_the_new_value() {
+    let debugger = Debugger::builder(program("basic")).run().unwrap();
+    let address = debugger.resolve_symbol("counter", &libdebug::FileScope::Hybrid).unwrap().address;
+    let seen = Arc::new(std::sync::Mutex::new(Vec::new()));
+    let noted = Arc::clone(&seen);
+    let spec = BreakpointSpec {
+        kind: BreakpointKind::Hardware { access: Access::Write, length: 4 },
+        action: Action::call(move |_, watchpoint| {
+            noted.lock().unwrap().push((watchpoint.old_value(), watchpoint.new_value()));
+            Ok(())
+        }),
+        ..BreakpointSpec::at(address)
+    };
+    let watchpoint = debugger.set_breakpoint(spec).unwrap();
+    assert_eq!((watchpoint.old_value(), watchpoint.new_value()), (None, Some(0)));
+    assert!(finish(&debugger).starts_with("basic: counter="));
+    let seen = seen.lock().unwrap();
+    assert!(seen.len() >= 9, "{seen:?}");
+    assert_eq!(seen[0].0, Some(0));
+    for pair in seen.windows(2) {
+        assert_eq!(pair[0].1, pair[1].0, "what was new is old at the next hit");
+    }
+    let execution = debugger.set_breakpoint(BreakpointSpec::at(address));
+    assert!(execution.is_err(), "dead");
+}
