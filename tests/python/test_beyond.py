@@ -91,12 +91,11 @@ def test_a_new_program_is_told_of_before_it_runs() -> None:
 def test_a_watchpoint_tells_the_old_and_the_new_value() -> None:
     with running("basic") as d:
         seen: list[tuple[int | None, int | None]] = []
-        bp = d.watchpoint(
-            "counter",
-            length=4,
-            callback=lambda _, bp: seen.append((bp.old_value, bp.new_value)),
-            file="binary",
-        )
+
+        def note(_: ThreadContext, bp: Breakpoint) -> None:
+            seen.append((bp.old_value, bp.new_value))
+
+        bp = d.watchpoint("counter", length=4, callback=note, file="binary")
         assert (bp.old_value, bp.new_value) == (None, 0)
         other = d.breakpoint("counter_function", callback=True, file="binary")
         d.cont()
