@@ -260,7 +260,8 @@ fn host_of_size(megabytes: usize) {
     }
     times.sort();
     assert_eq!(resident[resident.len() / 2], 1);
-    println!("\nmedian {}", times[times.len() / 2].as_nanos());
+    // The quickest tenth: what other programs do to the rest says nothing of this one's size.
+    println!("\nstart {}", times[times.len() / 10].as_nanos());
     std::process::exit(0);
 }
 
@@ -285,13 +286,13 @@ fn a_big_host_starts_programs_as_fast_as_a_small_one() {
             await_line(output, "round");
         }
     }
-    let medians = hosts.map(|(mut child, mut output)| {
+    let starts = hosts.map(|(mut child, mut output)| {
         drop(child.stdin.take());
         let mut text = String::new();
         output.read_to_string(&mut text).unwrap();
         child.wait().unwrap();
-        text.lines().find_map(|line| line.strip_prefix("median ")).unwrap().parse::<f64>().unwrap()
+        text.lines().find_map(|line| line.strip_prefix("start ")).unwrap().parse::<f64>().unwrap()
     });
-    println!("start: {} us small, {} us big", medians[0] / 1e3, medians[1] / 1e3);
-    assert!(medians[1] < medians[0] * 1.2, "{medians:?} ns");
+    println!("start: {} us small, {} us big", starts[0] / 1e3, starts[1] / 1e3);
+    assert!(starts[1] < starts[0] * 1.2, "{starts:?} ns");
 }
