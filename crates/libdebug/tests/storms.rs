@@ -4,7 +4,6 @@
 mod common;
 
 use common::{PATIENCE, finish, kill, output, program};
-use libdebug::{Action, CatcherSpec, Debugger, SyscallFilterMode, SyscallHandler, SyscallSpec, Thread};
 use libdebug::{Action, Debugger};
 
 #[test]
