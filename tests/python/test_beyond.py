@@ -104,3 +104,21 @@ def test_a_watchpoint_tells_the_old_and_the_new_value() -> None:
         assert seen[0][0] == 0
         assert all(before[1] == after[0] for before, after in pairwise(seen))
         assert (other.old_value, other.new_value) == (None, None)
+
+
+def test_who_is_told_of_new_programs_is_told_in_every_run() -> None:
+    d = debugger(["/bin/sh", "-c", "exec /bin/true"])
+    told: list[int] = []
+    d.on_exec = lambda thread: told.append(thread.tid)
+    for runs in (1, 2):
+        d.run(redirect_pipes=False)
+        d.cont()
+        d.wait()
+        assert (len(told), told[-1]) == (runs, d.pid)
+        d.kill()
+    d.on_exec = None
+    d.run(redirect_pipes=False)
+    d.cont()
+    d.wait()
+    assert len(told) == 2
+    d.terminate()

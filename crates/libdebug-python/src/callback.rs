@@ -72,10 +72,11 @@ impl Table {
     /// Forgets everything of the process: another one comes, or none.
     pub(crate) fn forget_process(&self) {
         let old = self.with(|objects| {
-            let make_thread = objects.make_thread.take();
-            std::mem::replace(objects, Objects { make_thread, ..Objects::default() })
+            let (make_thread, on_exec) = (objects.make_thread.take(), objects.on_exec.take());
+            // Who is told of new programs is told by the debugger, not by one process of it.
+            self.callbacks.store(usize::from(on_exec.is_some()), Ordering::Release);
+            std::mem::replace(objects, Objects { make_thread, on_exec, ..Objects::default() })
         });
-        self.callbacks.store(0, Ordering::Release);
         drop(old);
     }
 

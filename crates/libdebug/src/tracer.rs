@@ -334,7 +334,7 @@ impl Tracer {
         let filter = cell.number.filter(|_| self.shared.filters_syscalls.load(Ordering::Acquire));
         self.paused(|process| {
             if let Some(number) = filter {
-                process.accelerate(number)?;
+                process.accelerate(number, &self.bell)?;
             }
             process.syscalls.add(Arc::clone(&cell));
             Ok(())

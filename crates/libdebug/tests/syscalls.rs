@@ -383,3 +383,38 @@ fn a_process_made_by_an_invoked_clone3_is_sane() {
         (Some(0), "hello\nhello\n")
     );
 }
+
+#[test]
+fn a_filter_can_be_set_in_the_middle_of_a_call() {
+    // A handler that is set at another call's entry has the program make calls of its own there.
+    let debugger =
+        Debugger::builder("/bin/echo").arg("hello").syscall_filter(SyscallFilterMode::Seccomp).run().unwrap();
+    let later = Arc::new(Mutex::new(None));
+    let set = Arc::clone(&later);
+    let on_enter = Action::call_at_syscall(move |thread: &Thread, _: &SyscallHandler| {
+        *set.lock().unwrap() = Some(thread.debugger().handle_syscall(counting("close"))?);
+        Ok(())
+    });
+    let number = Some(number("write"));
+    debugger
+        .handle_syscall(SyscallSpec { number, on_enter: Some(on_enter), on_exit: None, recursive: false })
+        .unwrap();
+    assert_eq!(finish(&debugger), "hello\n");
+    assert!(later.lock().unwrap().as_ref().unwrap().hit_count() > 0);
+}
+
+#[test]
+fn calls_are_invoked_at_the_stops_of_a_filter_too() {
+    let builder = Debugger::builder("/bin/echo").arg("hello");
+    let debugger = builder.syscall_filter(SyscallFilterMode::Seccomp).run().unwrap();
+    let thread = debugger.main_thread().unwrap();
+    for name in ["write", "getpid"] {
+        debugger.handle_syscall(SyscallSpec::stop(Some(number(name)))).unwrap();
+    }
+    for side in [SyscallSide::Enter, SyscallSide::Exit] {
+        cont(&debugger);
+        assert_eq!(thread.side().unwrap(), Some(side));
+        check_invocation(&debugger, &thread);
+    }
+    assert_eq!(finish(&debugger), "hello\n");
+}
