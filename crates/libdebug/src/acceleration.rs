@@ -80,7 +80,8 @@ impl Process {
     ) -> Result<()> {
         const READ_WRITE: u64 = 1 | 2;
         const PRIVATE_ANONYMOUS: u64 = 0x02 | 0x20;
-        let page = self.invoke_syscall(tid, MMAP, [0, PAGE, READ_WRITE, PRIVATE_ANONYMOUS, u64::MAX, 0], bell)?;
+        let page =
+            self.invoke_syscall(tid, MMAP, [0, PAGE, READ_WRITE, PRIVATE_ANONYMOUS, u64::MAX, 0], bell)?;
         let Ok(page) = u64::try_from(page) else {
             return Err(Error::Unsupported("the program has no memory for a system call filter"));
         };

@@ -56,6 +56,7 @@ mod roll;
 mod session;
 mod signal;
 mod site;
+mod space;
 mod step;
 mod stop;
 mod symbols;

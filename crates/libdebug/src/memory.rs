@@ -50,16 +50,20 @@ impl Debugger {
     }
 
     fn read_into(&self, session: &Session, address: u64, buffer: &mut [u8]) -> Result<()> {
-        let done = if self.fast_memory() {
+        let done = self.read_some(session, address, buffer)?;
+        all_or_error("read", session, address, buffer.len(), done)
+    }
+
+    /// Fills `buffer` as far as the memory can be read, and answers how far that is, in bytes.
+    pub(crate) fn read_some(&self, session: &Session, address: u64, buffer: &mut [u8]) -> Result<usize> {
+        if self.fast_memory() {
             let done = session.memory().read(address, buffer);
             hide_traps(session, address, &mut buffer[..done]);
-            done
-        } else {
-            let data = self.peek(address, buffer.len())?;
-            buffer[..data.len()].copy_from_slice(&data);
-            data.len()
-        };
-        all_or_error("read", session, address, buffer.len(), done)
+            return Ok(done);
+        }
+        let data = self.peek(address, buffer.len())?;
+        buffer[..data.len()].copy_from_slice(&data);
+        Ok(data.len())
     }
 
     fn peek(&self, address: u64, size: usize) -> Result<Vec<u8>> {

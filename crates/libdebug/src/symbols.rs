@@ -11,6 +11,7 @@ use crate::debugger::Debugger;
 use crate::error::{Error, Result};
 use crate::mailbox::lock;
 use crate::session::{FileIdentity, Session, Shared};
+use crate::space::AddressSpace;
 
 /// What an address or a symbol is relative to.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -98,21 +99,7 @@ impl Debugger {
     /// # Errors
     /// [`Error::NotMapped`], [`Error::NoSuchFile`], and those of [`Debugger::wait`].
     pub fn resolve_address(&self, address: u64, scope: &FileScope) -> Result<Resolved> {
-        let session = self.stopped_session()?;
-        if *scope == FileScope::Absolute {
-            return Ok(Resolved::plain(address, Vec::new()));
-        }
-        let maps = self.current_maps(&session)?;
-        if *scope == FileScope::Hybrid {
-            if maps.iter().any(|map| map.contains(address)) {
-                return Ok(Resolved::plain(address, Vec::new()));
-            }
-            let (file, _) = mapped_file(&session, &maps, &FileScope::Binary)?;
-            let note = Note::TakenAsRelative { address, file: file.path.clone() };
-            return Ok(Resolved::plain(file.absolute(address)?, vec![note]));
-        }
-        let (file, notes) = mapped_file(&session, &maps, scope)?;
-        Ok(Resolved::plain(file.absolute(address)?, notes))
+        resolve_address(&self.space()?, address, scope)
     }
 
     /// The virtual address of `symbol`, which may be followed by `+` and a hexadecimal offset.
@@ -120,28 +107,7 @@ impl Debugger {
     /// # Errors
     /// [`Error::NoSuchSymbol`], [`Error::NoSuchFile`], [`Error::BadSymbol`], and those of [`Debugger::wait`].
     pub fn resolve_symbol(&self, symbol: &str, scope: &FileScope) -> Result<Resolved> {
-        let session = self.stopped_session()?;
-        let maps = self.current_maps(&session)?;
-        let (name, offset) = split_offset(symbol)?;
-        let mut notes = Vec::new();
-        let files = match scope {
-            FileScope::Hybrid => program_first(&session, &maps),
-            FileScope::Absolute => return Err(Error::BadSymbol(symbol.to_owned())),
-            scope => {
-                let (file, several) = mapped_file(&session, &maps, scope)?;
-                notes = several;
-                vec![file]
-            }
-        };
-        for (place, file) in files.iter().enumerate() {
-            let Some((address, kind)) = self.shared().symbol_in(&session, file, name) else { continue };
-            if place > 0 {
-                notes.push(Note::FoundElsewhere { symbol: name.to_owned(), file: file.path.clone() });
-            }
-            let indirect = kind == SymbolKind::IndirectFunction && offset == 0;
-            return Ok(Resolved { address: address.wrapping_add(offset), notes, indirect });
-        }
-        Err(Error::NoSuchSymbol { name: name.to_owned(), file: scope_name(scope) })
+        resolve_symbol(&self.space()?, symbol, scope)
     }
 
     /// The symbol whose code or data covers `address`, and the distance from its start.
@@ -149,17 +115,65 @@ impl Debugger {
     /// # Errors
     /// Those of [`Debugger::wait`].
     pub fn symbol_at(&self, address: u64) -> Result<Option<(String, u64)>> {
-        let session = self.stopped_session()?;
-        let maps = self.current_maps(&session)?;
-        let Some(map) = maps.iter().find(|map| map.contains(address) && map.has_file()) else {
-            return Ok(None);
-        };
-        let Some(image) = self.shared().image(&session, &map.path) else { return Ok(None) };
-        let Some(bias) = mapped(&maps, &map.path).bias(&image) else { return Ok(None) };
-        let file_address = address.wrapping_sub(bias);
-        let found = image.symbol_at(FileAddress(file_address));
-        Ok(found.map(|symbol| (symbol.name.to_owned(), file_address.wrapping_sub(symbol.address.0))))
+        symbol_at(&self.space()?, address)
     }
+}
+
+fn resolve_address(space: &dyn AddressSpace, address: u64, scope: &FileScope) -> Result<Resolved> {
+    if *scope == FileScope::Absolute {
+        return Ok(Resolved::plain(address, Vec::new()));
+    }
+    if *scope == FileScope::Hybrid {
+        if space.maps()?.iter().any(|map| map.contains(address)) {
+            return Ok(Resolved::plain(address, Vec::new()));
+        }
+        let (file, _) = mapped_file(space, &FileScope::Binary)?;
+        let note = Note::TakenAsRelative { address, file: file.path.clone() };
+        return Ok(Resolved::plain(file.absolute(address)?, vec![note]));
+    }
+    let (file, notes) = mapped_file(space, scope)?;
+    Ok(Resolved::plain(file.absolute(address)?, notes))
+}
+
+fn resolve_symbol(space: &dyn AddressSpace, symbol: &str, scope: &FileScope) -> Result<Resolved> {
+    let (name, offset) = split_offset(symbol)?;
+    let mut notes = Vec::new();
+    let files = match scope {
+        FileScope::Hybrid => program_first(space)?,
+        FileScope::Absolute => return Err(Error::BadSymbol(symbol.to_owned())),
+        scope => {
+            let (file, several) = mapped_file(space, scope)?;
+            notes = several;
+            vec![file]
+        }
+    };
+    for (place, file) in files.iter().enumerate() {
+        let Some((address, kind)) = symbol_in(space, file, name) else { continue };
+        if place > 0 {
+            notes.push(Note::FoundElsewhere { symbol: name.to_owned(), file: file.path.clone() });
+        }
+        let indirect = kind == SymbolKind::IndirectFunction && offset == 0;
+        return Ok(Resolved { address: address.wrapping_add(offset), notes, indirect });
+    }
+    Err(Error::NoSuchSymbol { name: name.to_owned(), file: scope_name(scope) })
+}
+
+fn symbol_at(space: &dyn AddressSpace, address: u64) -> Result<Option<(String, u64)>> {
+    let maps = space.maps()?;
+    let Some(map) = maps.iter().find(|map| map.contains(address) && map.has_file()) else {
+        return Ok(None);
+    };
+    let Some(image) = space.image(&map.path) else { return Ok(None) };
+    let Some(bias) = mapped(&maps, &map.path).bias(&image) else { return Ok(None) };
+    let file_address = address.wrapping_sub(bias);
+    let found = image.symbol_at(FileAddress(file_address));
+    Ok(found.map(|symbol| (symbol.name.to_owned(), file_address.wrapping_sub(symbol.address.0))))
+}
+
+fn symbol_in(space: &dyn AddressSpace, file: &Mapped, name: &str) -> Option<(u64, SymbolKind)> {
+    let image = space.image(&file.path)?;
+    let symbol = image.symbol(name)?;
+    Some((symbol.address.0.wrapping_add(file.bias(&image)?), symbol.kind))
 }
 
 const PAGE: u64 = 4096;
@@ -183,12 +197,9 @@ fn scope_name(scope: &FileScope) -> String {
     }
 }
 
-fn program_path(session: &Session) -> Result<String> {
-    Ok(proc::executable(session.inhabited())?.to_string_lossy().into_owned())
-}
-
-fn mapped_file(session: &Session, maps: &[proc::Map], scope: &FileScope) -> Result<(Mapped, Vec<Note>)> {
-    let program = program_path(session)?;
+/// The mapped file that `scope` names, and what its user should know of the choice.
+fn mapped_file(space: &dyn AddressSpace, scope: &FileScope) -> Result<(Mapped, Vec<Note>)> {
+    let (maps, program) = (space.maps()?, space.program()?);
     let is_program_name = |name: &str| Path::new(&program).file_name().is_some_and(|file| file == name);
     let path = match scope {
         FileScope::File(name) if !is_program_name(name) => {
@@ -198,11 +209,11 @@ fn mapped_file(session: &Session, maps: &[proc::Map], scope: &FileScope) -> Resu
             let first = (*paths.first().ok_or_else(|| Error::NoSuchFile(name.clone()))?).clone();
             let several = paths.iter().any(|path| **path != first);
             let note = Note::SeveralFiles { name: name.clone(), file: first.clone() };
-            return Ok((mapped(maps, &first), if several { vec![note] } else { Vec::new() }));
+            return Ok((mapped(&maps, &first), if several { vec![note] } else { Vec::new() }));
         }
         _ => program,
     };
-    Ok((mapped(maps, &path), Vec::new()))
+    Ok((mapped(&maps, &path), Vec::new()))
 }
 
 fn mapped(maps: &[proc::Map], path: &str) -> Mapped {
@@ -210,15 +221,16 @@ fn mapped(maps: &[proc::Map], path: &str) -> Mapped {
     Mapped { path: path.to_owned(), maps }
 }
 
-fn program_first(session: &Session, maps: &[proc::Map]) -> Vec<Mapped> {
-    let program = program_path(session).unwrap_or_default();
+/// Every mapped file once, the program first.
+fn program_first(space: &dyn AddressSpace) -> Result<Vec<Mapped>> {
+    let (maps, program) = (space.maps()?, space.program().unwrap_or_default());
     let mut paths: Vec<&str> = vec![&program];
     for map in maps.iter().filter(|map| map.has_file()) {
         if !paths.contains(&map.path.as_str()) {
             paths.push(&map.path);
         }
     }
-    paths.into_iter().map(|path| mapped(maps, path)).collect()
+    Ok(paths.into_iter().map(|path| mapped(&maps, path)).collect())
 }
 
 impl Mapped {
@@ -241,12 +253,6 @@ impl Mapped {
 }
 
 impl Shared {
-    fn symbol_in(&self, session: &Session, file: &Mapped, name: &str) -> Option<(u64, SymbolKind)> {
-        let image = self.image(session, &file.path)?;
-        let symbol = image.symbol(name)?;
-        Some((symbol.address.0.wrapping_add(file.bias(&image)?), symbol.kind))
-    }
-
     /// The image of a mapped file, parsed once for all runs; `None` for a file that is no ELF image or cannot
     /// be opened.
     pub(crate) fn image(&self, session: &Session, path: &str) -> Option<Arc<Image>> {
@@ -272,7 +278,7 @@ impl Shared {
         if !path.starts_with('/') {
             return None;
         }
-        if program_path(session).is_ok_and(|program| program == path) {
+        if proc::executable(session.inhabited()).is_ok_and(|program| program == Path::new(path)) {
             return Some(PathBuf::from(format!("/proc/{}/exe", session.inhabited())));
         }
         Some(PathBuf::from(format!("/proc/{}/root{path}", session.inhabited())))

@@ -1,0 +1,60 @@
+//! What can be looked at of a process: its maps, its memory and its images.
+//!
+//! Everything that only looks (symbols, search, stacks) is written over [`AddressSpace`], not over a live process.
+
+use std::sync::Arc;
+
+use libdebug_image::Image;
+use libdebug_kernel::proc;
+
+use crate::debugger::Debugger;
+use crate::error::Result;
+use crate::session::Session;
+
+/// The address space of a process: of the one under debug, or of a copy that was kept.
+pub(crate) trait AddressSpace {
+    /// The maps, ascending by address.
+    fn maps(&self) -> Result<Arc<[proc::Map]>>;
+
+    /// Fills `buffer` from `address` on and answers how many bytes came before the first that cannot be read. They are
+    /// the program's own: no trap is among them.
+    #[expect(dead_code, reason = "for searches and stacks")]
+    fn read(&self, address: u64, buffer: &mut [u8]) -> Result<usize>;
+
+    /// The image of a mapped file; `None` for a file that is no ELF image or cannot be opened.
+    fn image(&self, path: &str) -> Option<Arc<Image>>;
+
+    /// The path of the program, as its maps name it.
+    fn program(&self) -> Result<String>;
+}
+
+/// The address space of a process that is stopped.
+pub(crate) struct LiveSpace<'a> {
+    pub(crate) debugger: &'a Debugger,
+    pub(crate) session: Arc<Session>,
+}
+
+impl AddressSpace for LiveSpace<'_> {
+    fn maps(&self) -> Result<Arc<[proc::Map]>> {
+        self.debugger.current_maps(&self.session)
+    }
+
+    fn read(&self, address: u64, buffer: &mut [u8]) -> Result<usize> {
+        self.debugger.read_some(&self.session, address, buffer)
+    }
+
+    fn image(&self, path: &str) -> Option<Arc<Image>> {
+        self.debugger.shared().image(&self.session, path)
+    }
+
+    fn program(&self) -> Result<String> {
+        Ok(proc::executable(self.session.inhabited())?.to_string_lossy().into_owned())
+    }
+}
+
+impl Debugger {
+    /// The address space at this stop; waits for one.
+    pub(crate) fn space(&self) -> Result<LiveSpace<'_>> {
+        Ok(LiveSpace { debugger: self, session: self.stopped_session()? })
+    }
+}
