@@ -107,6 +107,10 @@ class Breakpoint:
         """The symbol as it was given, or the address in hexadecimal."""
 
     @property
+    def thread_id(self) -> int | None:
+        """The id of the one thread that it stops, None for all."""
+
+    @property
     def hit_count(self) -> int:
         """How often all threads together have hit it. Does not wait for the process to stop."""
 
@@ -150,6 +154,9 @@ class Breakpoint:
 
     @enabled.setter
     def enabled(self, on: bool) -> None: ...
+    def is_enabled(self) -> bool:
+        """Return whether it is enabled right now. Does not wait."""
+
     def enable(self) -> None:
         """Enable it, effective when the process goes on."""
 
@@ -236,6 +243,13 @@ class ThreadCore:
 
     def call(self, function: int | str, arguments: list[int]) -> int:
         """Call a function of the program, by its address or symbol."""
+
+    @property
+    def parked(self) -> bool:
+        """Whether it stands still while others may run. Does not wait."""
+
+    def interrupt(self) -> None:
+        """Stop it, while all others go on."""
 
     def step(self) -> None:
         """Execute one instruction."""
@@ -336,8 +350,8 @@ class DebuggerCore:
 
     @follow_children.setter
     def follow_children(self, on: bool) -> None: ...
-    def cont(self) -> None:
-        """Let all threads go on, and return at once."""
+    def cont(self, only: ThreadCore | None = None) -> None:
+        """Let all threads go on, or one alone, and return at once."""
 
     def wait(self, timeout: float | None = None) -> None:
         """Block until the process has stopped or ended, at most `timeout` seconds."""
@@ -410,8 +424,9 @@ class DebuggerCore:
         condition: str | None = None,
         length: int = 1,
         callback: Literal[True] | Callable[[ThreadContext, Breakpoint], object] | None = None,
+        thread_id: int | None = None,
     ) -> Breakpoint:
-        """Set a breakpoint at a virtual address."""
+        """Set a breakpoint at a virtual address, for all threads or for the one of that id."""
 
     def remove_breakpoint(self, breakpoint: Breakpoint) -> None:
         """Remove a breakpoint: the program's own instruction is back."""

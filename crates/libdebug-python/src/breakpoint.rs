@@ -37,6 +37,12 @@ impl Breakpoint {
         self.handle.symbol()
     }
 
+    /// The id of the one thread that it stops, None for all.
+    #[getter]
+    fn thread_id(&self) -> Option<i32> {
+        self.handle.thread().map(|tid| tid.0)
+    }
+
     /// How often all threads together have hit it. Does not wait for the process to stop.
     #[getter]
     fn hit_count(&self) -> u64 {
@@ -104,6 +110,11 @@ impl Breakpoint {
     #[setter]
     fn set_enabled(&self, py: Python<'_>, on: bool) -> PyResult<()> {
         py.detach(|| self.handle.set_enabled(on)).map_err(|error| raise(py, Doing::Other, error))
+    }
+
+    /// Return whether it is enabled right now. Does not wait.
+    fn is_enabled(&self) -> bool {
+        self.handle.is_enabled()
     }
 
     /// Enable it, effective when the process goes on.

@@ -140,6 +140,17 @@ impl ThreadCore {
         })
     }
 
+    /// Whether it stands still while others may run. Does not wait.
+    #[getter]
+    fn parked(&self) -> bool {
+        self.thread.is_parked()
+    }
+
+    /// Stop it, while all others go on.
+    fn interrupt(&self, py: Python<'_>) -> PyResult<()> {
+        self.blocking(py, Doing::Interrupt, Thread::interrupt)
+    }
+
     /// Execute one instruction.
     fn step(&self, py: Python<'_>) -> PyResult<()> {
         self.blocking(py, Doing::Cont, Thread::step)

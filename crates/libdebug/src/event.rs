@@ -248,8 +248,8 @@ impl Process {
             }
         }
         let Some(site) = self.sites.get(address) else { return Ok(()) };
-        if !self.frozen && !site.internal && site.breakpoints.iter().all(|cell| cell.is_native()) {
-            site.breakpoints.iter().for_each(|cell| cell.count_hit());
+        if !self.frozen && !site.internal && site.breakpoints.iter().all(|cell| cell.is_native_for(tid)) {
+            site.breakpoints.iter().for_each(|cell| cell.count_hit(tid));
             return self.resume(tid, bell);
         }
         if site.internal {
@@ -273,8 +273,8 @@ impl Process {
             // The program traces itself, with the trap flag.
             return self.on_signal(tid, Signal::TRAP, bell);
         }
-        if !self.frozen && fired.iter().all(|cell| cell.is_native()) {
-            fired.iter().for_each(|cell| cell.count_hit());
+        if !self.frozen && fired.iter().all(|cell| cell.is_native_for(tid)) {
+            fired.iter().for_each(|cell| cell.count_hit(tid));
             return self.resume(tid, bell);
         }
         self.note_signal(tid, Some(Signal::TRAP), None);
@@ -291,6 +291,10 @@ impl Process {
         if let Some(thread) = self.threads.get_mut(&tid) {
             thread.run = Run::Exiting;
             thread.cell.zombie.store(true, Ordering::Release);
+        }
+        if tid == self.pid().leader() {
+            // It may stay a zombie for as long as the others are parked.
+            self.note_standstill();
         }
         // A thread that was killed on its way out has none left to read.
         let _ = self.load_all(tid);
@@ -334,7 +338,9 @@ impl Process {
         self.sites.clear();
         self.displaced.clear();
         self.hardware = Default::default();
-        self.breakpoints.values().for_each(|cell| cell.enabled.store(false, Ordering::Release));
+        for cell in self.breakpoints.values() {
+            cell.life.set_enabled(false);
+        }
         self.session.replace_memory(ProcessMemory::open(self.pid())?);
         if lock(&self.shared.on_exec).is_none() {
             return self.go_on_from_call(tid, bell);

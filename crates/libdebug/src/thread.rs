@@ -8,9 +8,9 @@ use std::sync::atomic::Ordering;
 use libdebug_arch::x86_64::{Register, RegisterValue, register};
 use libdebug_kernel::{Death, Signal, Tid};
 
-use crate::breakpoint::BreakpointId;
 use crate::debugger::Debugger;
 use crate::error::{Error, Result};
+use crate::handler::HandlerId;
 use crate::mailbox::lock;
 use crate::registers::{Block, RegisterCache, block_of, layout};
 use crate::session::{Session, StopReason, ThreadCell};
@@ -53,7 +53,7 @@ impl Thread {
     #[inline]
     pub(crate) fn is_settled(&self) -> bool {
         let held = |session: &Arc<Session>| !session.detached.load(Ordering::Acquire);
-        self.session.as_ref().is_some_and(held) && self.debugger.is_settled()
+        self.session.as_ref().is_some_and(held) && (self.debugger.is_settled() || self.cell.is_parked())
     }
 
     /// Its tid (gettid(2)).
@@ -91,7 +91,7 @@ impl Thread {
         Ok(lock(&self.cell.stop).reasons.clone())
     }
 
-    pub(crate) fn has_reason_of(&self, breakpoint: BreakpointId) -> Result<bool> {
+    pub(crate) fn has_reason_of(&self, breakpoint: HandlerId) -> Result<bool> {
         self.settle()?;
         Ok(lock(&self.cell.stop).reasons.contains(&StopReason::Breakpoint(breakpoint)))
     }
@@ -247,12 +247,13 @@ impl Thread {
 
     pub(crate) fn settle(&self) -> Result<()> {
         match &self.session {
+            Some(_) if self.is_settled() => Ok(()),
             Some(session) => self.debugger.settle(session),
             None => Err(Error::NoProcess),
         }
     }
 
-    fn check_alive(&self) -> Result<()> {
+    pub(crate) fn check_alive(&self) -> Result<()> {
         if self.is_dead() { Err(self.died()) } else { Ok(()) }
     }
 

@@ -78,7 +78,18 @@ class Debugger(MainThread, Children, Handling):
         child._set_up(  # noqa: SLF001 - of the same class
             core, program, self._aslr, self._at_entry_point, core.kill_on_exit
         )
+        if self._inherits and not child.dead:
+            child._inherit(self)  # noqa: SLF001 - of the same class
         return child
+
+    def _inherit(self, creator: Debugger) -> None:
+        self.inherit_handlers = True
+        try:
+            self._take_handlers_of(creator)
+        except RuntimeError:
+            # Somebody else can kill it at any time, which is no failure of whoever asks for the children.
+            if not self._core.ended:
+                raise
 
     def run(
         self, timeout: float = -1, redirect_pipes: bool = True, *, tty: bool = False

@@ -87,25 +87,48 @@ class Events:
             ValueError: there can be no such breakpoint; the text says why.
             RuntimeError: no process is being debugged.
         """
+        # The new one first: where it is refused, the old one stays.
+        new = self._set_breakpoint(position, hardware, condition, length, callback, file)
+        old = self._breakpoints.get(new.address)
+        if old is not None:
+            self._core.remove_breakpoint(old)
+        self._breakpoints[new.address] = new
+        return new
+
+    def _set_breakpoint(
+        self,
+        position: int | str,
+        hardware: bool,
+        condition: str,
+        length: int,
+        callback: Literal[True] | _Callback | None,
+        file: str,
+        thread_id: int | None = None,
+    ) -> Breakpoint:
+        """Set a breakpoint beside those that are there, for one thread or for all."""
         address = self.resolve_position(position, file)
         condition = condition.lower()
         if not hardware and condition != "x":
             raise ValueError("Breakpoint condition is supported only for hardware watchpoints.")
         if hardware:
             length = self._checked_length(address, condition, length)
-        # The new one first: where it is refused, the old one stays.
-        new = self._core.set_breakpoint(
+        return self._core.set_breakpoint(
             address,
             position if isinstance(position, str) else hex(address),
             condition=condition if hardware else None,
             length=length,
             callback=callback,
+            thread_id=thread_id,
         )
-        old = self._breakpoints.get(address)
-        if old is not None:
-            self._core.remove_breakpoint(old)
-        self._breakpoints[address] = new
-        return new
+
+    def _take_breakpoints_of(self, creator: Events) -> None:
+        """Set the breakpoints that are set in another process."""
+        for address, bp in creator._breakpoints.items():
+            if bp.is_enabled():
+                condition = bp.condition if bp.hardware else None
+                self._breakpoints[address] = self._core.set_breakpoint(
+                    address, bp.symbol, condition=condition, length=bp.length, callback=bp.callback
+                )
 
     def _checked_length(self, address: int, condition: str, length: int) -> int:
         """Return the length that a hardware breakpoint will have."""
