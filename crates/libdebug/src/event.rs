@@ -106,7 +106,8 @@ impl Process {
                 let resumed = self.ptrace.cont(tid, None);
                 self.started(tid, resumed)
             }
-            Stop::Syscall | Stop::Seccomp => self.on_syscall_stop(tid, bell),
+            Stop::Syscall => self.on_syscall_stop(tid, bell),
+            Stop::Seccomp => self.on_seccomp_stop(tid, bell),
             Stop::Group(_) | Stop::Event => self.go_on(tid, bell),
         }
     }
@@ -377,7 +378,7 @@ impl Process {
             return Err(crate::Error::Died { tid, how: None });
         };
         let mut registers = lock(&thread.cell.registers);
-        if let Some(pc) = registers.pc() {
+        if let Some(pc) = registers.shown() {
             return Ok(pc);
         }
         let raw = registers.load_pc(self.ptrace, tid)?;
@@ -399,10 +400,11 @@ impl Process {
 
     /// Loads the general registers of a stopped thread as users see them.
     pub(crate) fn load_general(&mut self, tid: Tid) -> Result<()> {
-        self.shown_pc(tid)?;
         match self.threads.get(&tid) {
-            Some(thread) => lock(&thread.cell.registers).load_general(self.ptrace, tid),
-            None => Err(crate::Error::Died { tid, how: None }),
+            // The kernel's pc is among them: it need not be asked for first.
+            Some(thread) => lock(&thread.cell.registers).load_general(self.ptrace, tid)?,
+            None => return Err(crate::Error::Died { tid, how: None }),
         }
+        self.shown_pc(tid).map(drop)
     }
 }

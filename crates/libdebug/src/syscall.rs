@@ -282,6 +282,11 @@ impl Syscalls {
         newest(&self.handlers, number, tid).cloned()
     }
 
+    /// Whether the entry to a call can have a user's code run.
+    pub(crate) fn call_users(&self) -> bool {
+        self.handlers.iter().any(|cell| cell.life.is_enabled() && !cell.is_native(SyscallSide::Enter))
+    }
+
     pub(crate) fn observes(&self, number: u64) -> bool {
         self.observer.as_ref().is_some_and(|observer| observer.filter.accepts(number))
     }

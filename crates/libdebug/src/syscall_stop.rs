@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 use libdebug_arch::x86_64::index;
-use libdebug_kernel::{Bell, Signal, SyscallInfo, Tid};
+use libdebug_kernel::{AUDIT_ARCH_X86_64, Bell, Signal, SyscallCall, SyscallInfo, Tid};
 
 use crate::error::Result;
 use crate::mailbox::lock;
@@ -51,6 +51,28 @@ impl Process {
             SyscallInfo::Exit { .. } => self.on_syscall_exit(tid, bell),
             SyscallInfo::Outside => self.go_on(tid, bell),
         }
+    }
+
+    /// Where a user's code is going to look at the registers, they tell of the call too: one request instead of two.
+    pub(crate) fn on_seccomp_stop(&mut self, tid: Tid, bell: &Bell) -> Result<()> {
+        let call = if self.syscalls.call_users() { self.call_in_registers(tid)? } else { None };
+        match call {
+            Some(call) => self.on_syscall_enter(tid, Entry { call, filtered: true }, bell),
+            None => self.on_syscall_stop(tid, bell),
+        }
+    }
+
+    /// The call that our own filter has stopped `tid` at: it stops calls of 64-bit programs only, whose registers the
+    /// kernel has not touched yet. `None` for a call that it does not filter.
+    fn call_in_registers(&mut self, tid: Tid) -> Result<Option<SyscallCall>> {
+        const USER_CS: u64 = 0x33;
+        self.load_general(tid)?;
+        let Some(thread) = self.threads.get(&tid) else { return Ok(None) };
+        let registers = lock(&thread.cell.registers);
+        let Some(general) = registers.general().map(|general| &general.0) else { return Ok(None) };
+        let (number, arguments) = (general[index::ORIG_RAX], ARGUMENTS.map(|register| general[register]));
+        let is_ours = general[index::CS] == USER_CS && self.filters.covers(number);
+        Ok(is_ours.then_some(SyscallCall { audit_arch: AUDIT_ARCH_X86_64, number, arguments }))
     }
 
     fn note_side(&self, tid: Tid, side: SyscallSide) {

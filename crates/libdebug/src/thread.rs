@@ -14,6 +14,7 @@ use crate::handler::HandlerId;
 use crate::mailbox::lock;
 use crate::registers::{Block, RegisterCache, block_of, layout};
 use crate::session::{Session, StopReason, ThreadCell};
+use crate::tree;
 
 /// The numbers of Linux's signals.
 const SIGNALS: RangeInclusive<i32> = 1..=64;
@@ -238,6 +239,9 @@ impl Thread {
             return Ok(());
         }
         self.check_alive()?;
+        if let Some(tracer) = tree::current(self.debugger.shared()) {
+            return tracer.load_registers(self.cell.tid, block == Block::Extended);
+        }
         self.debugger.load_registers(self.cell.tid, block == Block::Extended)
     }
 

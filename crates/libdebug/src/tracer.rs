@@ -380,7 +380,7 @@ impl Tracer {
         result
     }
 
-    fn load_registers(&self, tid: Tid, extended: bool) -> Result<()> {
+    pub(crate) fn load_registers(&self, tid: Tid, extended: bool) -> Result<()> {
         let mut process = self.process.borrow_mut();
         let process = process.as_mut().ok_or(Error::NoProcess)?;
         let thread = process.threads.get(&tid).filter(|thread| thread.run == Run::Stopped);
