@@ -283,6 +283,48 @@ class MemoryCore:
         Faster than one by one. OSError if one of them is not mapped.
         """
 
+    def resolve_address(
+        self, address: int, file: str, skip_absolute_address_validation: bool = False
+    ) -> int:
+        """Return the virtual address that an address means, relative to a file as in the keys.
+
+        An address with the file `absolute` must be mapped, unless that is to be skipped.
+        """
+
+    def resolve_symbol(self, symbol: str, file: str) -> int:
+        """Return the virtual address of a symbol, which may be followed by `+` and a hexadecimal offset."""
+
+    def find(
+        self,
+        value: int | bytes | bytearray | str,
+        file: str = "all",
+        start: int | None = None,
+        end: int | None = None,
+    ) -> list[int]:
+        """Return the addresses at which a value lies, ascending; hits can overlap.
+
+        What cannot be read is skipped. An integer is one byte, a text is meant in UTF-8. `start` and `end`, the
+        first address behind, are relative to the file where they lie below its first map.
+        """
+
+    def find_pointers(
+        self, where: int | str = "*", target: int | str = "*", step: int = 1
+    ) -> list[tuple[int, int]]:
+        """Return where pointers lie in the maps `where` that lead into the maps `target`, and where they lead.
+
+        Maps are given by a part of their file's name, or by an address in one of them; `"*"`, `"all"`, `"ALL"`
+        and -1 stand for all. Pointers are looked for at every `step`th byte of each map.
+        """
+
+    def telescope(
+        self, address: int, max_depth: int = 10, min_str_len: int = 3, max_str_len: int = 0x100
+    ) -> list[int | str]:
+        """Follow pointers from an address on, at most `max_depth` of them; return the address and what was found.
+
+        The last value, if it is no address, is returned as the text that begins there when at least `min_str_len`
+        letters do; -1 for never.
+        """
+
 @final
 class DebuggerCore:
     """A debugger: one process at a time, and the thread that traces it."""

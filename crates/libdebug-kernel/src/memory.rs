@@ -1,11 +1,14 @@
 //! A process's memory, from any thread.
 
 use std::fs::{File, OpenOptions};
+use std::ops::Range;
 use std::os::unix::fs::FileExt;
+use std::sync::OnceLock;
 
 use crate::count::count;
 use crate::error::{KernelError, Result};
 use crate::ids::{Errno, Pid};
+use crate::pagemap::Pagemap;
 
 /// From this size on, `process_vm_readv` beats /proc/PID/mem, which copies through a page of the kernel's.
 const BULK: usize = 16 << 10;
@@ -18,6 +21,7 @@ const BULK: usize = 16 << 10;
 pub struct ProcessMemory {
     pid: Pid,
     file: Option<File>,
+    pagemap: OnceLock<Option<Pagemap>>,
 }
 
 impl ProcessMemory {
@@ -28,12 +32,23 @@ impl ProcessMemory {
     pub fn open(pid: Pid) -> Result<Self> {
         count();
         let file = OpenOptions::new().read(true).write(true).open(format!("/proc/{pid}/mem"));
-        file.map(|file| Self { pid, file: Some(file) }).map_err(|error| open_error(pid, &error))
+        file.map(|file| Self::of(pid, Some(file))).map_err(|error| open_error(pid, &error))
     }
 
     /// That of a process that has ended: nothing of it can be read or written.
     pub const fn closed(pid: Pid) -> Self {
-        Self { pid, file: None }
+        Self::of(pid, None)
+    }
+
+    const fn of(pid: Pid, file: Option<File>) -> Self {
+        Self { pid, file, pagemap: OnceLock::new() }
+    }
+
+    /// The parts of `range` whose pages are in memory or swapped out, ascending, in whole pages; `None` where the kernel
+    /// does not tell. What of a private mapping without a file is not among them reads as zeros.
+    pub fn populated(&self, range: Range<u64>) -> Option<Vec<Range<u64>>> {
+        self.file.as_ref()?;
+        self.pagemap.get_or_init(|| Pagemap::open(self.pid)).as_ref()?.populated(range)
     }
 
     /// Reads from `address` on until `buffer` is full or a page cannot be read; answers how many bytes were

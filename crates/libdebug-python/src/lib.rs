@@ -11,6 +11,7 @@ mod handling;
 mod host;
 mod memory;
 mod memory_key;
+mod memory_search;
 mod names;
 mod pipe_manager;
 mod raised;

@@ -1,6 +1,6 @@
 //! The memory of the process: `memory[key]`.
 
-use libdebug::{Debugger, Error, FileScope};
+use libdebug::{Debugger, Error, FileScope, MapChoice, SearchIn};
 use pyo3::exceptions::{PyOSError, PyTypeError, PyValueError};
 use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyList};
@@ -8,7 +8,8 @@ use pyo3::types::{PyBytes, PyList};
 use crate::callback::say;
 use crate::debugger::{DebuggerCore, Position, resolve};
 use crate::error::{Doing, raise};
-use crate::memory_key::{Extent, Key};
+use crate::memory_key::{Extent, Key, place};
+use crate::memory_search::{self, Shown};
 use crate::release::Released;
 
 /// Up to this size a read is shorter than handing the interpreter to another thread and back.
@@ -70,6 +71,86 @@ impl MemoryCore {
         }
         Ok(list)
     }
+
+    /// Return the virtual address that an address means, relative to a file as in the keys.
+    ///
+    /// An address with the file `absolute` must be mapped, unless that is to be skipped.
+    #[pyo3(signature = (address, file, skip_absolute_address_validation=false))]
+    fn resolve_address(
+        &self,
+        address: &Bound<'_, PyAny>,
+        file: &str,
+        skip_absolute_address_validation: bool,
+    ) -> PyResult<u64> {
+        let scope = FileScope::parse(file);
+        let found = self.resolve(address.py(), &place(address)?, &scope)?;
+        if scope == FileScope::Absolute && !skip_absolute_address_validation {
+            self.look(address.py(), |engine| check_mapped(engine, found))?;
+        }
+        Ok(found)
+    }
+
+    /// Return the virtual address of a symbol, which may be followed by `+` and a hexadecimal offset.
+    fn resolve_symbol(&self, py: Python<'_>, symbol: String, file: &str) -> PyResult<u64> {
+        self.resolve(py, &Position::Symbol(symbol), &FileScope::parse(file))
+    }
+
+    /// Return the addresses at which a value lies, ascending; hits can overlap. What cannot be read is skipped.
+    ///
+    /// An integer is one byte, a text is meant in UTF-8. `start` and `end`, the first address behind, are relative
+    /// to the file where they lie below its first map.
+    #[pyo3(signature = (value, file="all", start=None, end=None))]
+    fn find(
+        &self,
+        value: &Bound<'_, PyAny>,
+        file: &str,
+        start: Option<u64>,
+        end: Option<u64>,
+    ) -> PyResult<Vec<u64>> {
+        let pattern = memory_search::pattern(value)?;
+        let within = SearchIn { maps: MapChoice::parse(file), start, end };
+        self.look(value.py(), |engine| engine.find(&pattern, &within))
+    }
+
+    /// Return where pointers lie in the maps `where` that lead into the maps `target`, each with where it leads.
+    ///
+    /// Maps are given by a part of their file's name, or by an address in one of them; `"*"`, `"all"`, `"ALL"` and -1
+    /// stand for all. Pointers are looked for at every `step`th byte of each map.
+    #[pyo3(
+        signature = (r#where=None, target=None, step=1),
+        text_signature = "($self, where='*', target='*', step=1)"
+    )]
+    fn find_pointers(
+        &self,
+        py: Python<'_>,
+        r#where: Option<&Bound<'_, PyAny>>,
+        target: Option<&Bound<'_, PyAny>>,
+        step: i64,
+    ) -> PyResult<Vec<(u64, u64)>> {
+        let chosen =
+            |maps: Option<&Bound<'_, PyAny>>| maps.map_or(Ok(MapChoice::All), memory_search::map_choice);
+        let (from, to) = (chosen(r#where)?, chosen(target)?);
+        let step = usize::try_from(step).unwrap_or(0);
+        self.look(py, |engine| engine.find_pointers(&from, &to, step))
+    }
+
+    /// Follow pointers from an address on, at most `max_depth` of them, and return the address and what was found.
+    ///
+    /// The last value, if it is no address, is returned as the text that begins there when at least `min_str_len`
+    /// letters do; -1 for never.
+    #[pyo3(signature = (address, max_depth=10, min_str_len=3, max_str_len=0x100))]
+    fn telescope<'py>(
+        &self,
+        py: Python<'py>,
+        address: u64,
+        max_depth: i64,
+        min_str_len: i64,
+        max_str_len: i64,
+    ) -> PyResult<Bound<'py, PyList>> {
+        let shown = Shown::checked(max_depth, min_str_len, max_str_len)?;
+        let found = self.look(py, |engine| engine.telescope(address, shown.depth, shown.max_text))?;
+        shown.list(py, &found)
+    }
 }
 
 /// What went wrong: in the engine, or in Python.
@@ -98,6 +179,14 @@ fn filled<'py>(
 }
 
 impl MemoryCore {
+    fn look<T: Send>(
+        &self,
+        py: Python<'_>,
+        act: impl FnOnce(&Debugger) -> Result<T, Error> + Send,
+    ) -> PyResult<T> {
+        py.detach(|| act(&self.engine)).map_err(|error| raise(py, Doing::Memory, error))
+    }
+
     /// The bytes, unless they have to be waited for or take longer than the interpreter should be held.
     fn bytes_at_once<'py>(
         &self,
@@ -168,6 +257,11 @@ impl MemoryCore {
         }
         Ok(address)
     }
+}
+
+fn check_mapped(engine: &Debugger, address: u64) -> Result<(), Error> {
+    let is_mapped = engine.maps()?.iter().any(|map| map.contains(address));
+    if is_mapped { Ok(()) } else { Err(Error::NotMapped { address, file: String::new() }) }
 }
 
 fn invalid_range() -> PyErr {
