@@ -1,18 +1,18 @@
 # ruff: noqa: PYI021 - what is native has its documentation here
 """The engine of libdebug, as Python classes."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from typing import Any, Literal, Self, TypeAlias, final
-
-from typing_extensions import disjoint_base
 
 from libdebug.data.memory_map_list import MemoryMapList
 from libdebug.data.registers import RegisterFile, Registers, RegistersAvx, RegistersAvx512
 from libdebug.data.signal_catcher import SignalCatcher
 from libdebug.data.syscall_handler import SyscallHandler
 from libdebug.debugger.handling_core import HandlingCore, SyscallEnter, SyscallExit
+from libdebug.memory.memory_core import MemoryCore
 from libdebug.state.thread_context import ThreadContext
 
+_Instruction: TypeAlias = tuple[int, bytes, str, list[str], str, str, int | None, tuple[str, int] | None]
 _Stream: TypeAlias = Literal["stdout", "stderr"]
 
 __all__ = [
@@ -40,6 +40,8 @@ __all__ = [
     "TerminatedError",
     "ThreadCore",
     "WaitTimeoutError",
+    "html_table",
+    "register_table",
     "signal_name",
     "syscall_name",
     "syscall_number",
@@ -75,6 +77,12 @@ class BreakpointError(ValueError):
 
 class RegisterOverflowError(OverflowError, TypeError):
     """The value has more bits than the register."""
+
+def html_table(heads: list[str], rows: list[list[str]]) -> str:
+    """Return a table in HTML, with a line of heads unless there are none; all texts are escaped."""
+
+def register_table() -> list[tuple[str, Literal["general", "special", "vector", "mmx", "x87"], int]]:
+    """Return all registers that this CPU has: the name of each, what it is for, and its width in bits."""
 
 def signal_name(number: int) -> str:
     """Return the name of a signal's number, as signal(7) has it: `SIGSEGV`, `SIGRTMIN+3`."""
@@ -163,6 +171,7 @@ class Breakpoint:
     def disable(self) -> None:
         """Disable it, effective when the process goes on."""
 
+    def _repr_html_(self) -> str: ...
     def hit_on(self, thread_context: Any) -> bool:
         """Return whether the stop that a thread is in was caused by this breakpoint, which is enabled.
 
@@ -251,6 +260,13 @@ class ThreadCore:
     def interrupt(self) -> None:
         """Stop it, while all others go on."""
 
+    def disassemble(self, address: int, count: int) -> list[_Instruction]:
+        """Return `count` instructions from a virtual address on, read as this thread would execute them.
+
+        Address, bytes, mnemonic, operands, text, kind, target, and symbol with the distance from its start.
+        Fewer where memory ends.
+        """
+
     def step(self) -> None:
         """Execute one instruction."""
 
@@ -259,71 +275,6 @@ class ThreadCore:
 
     def next(self) -> None:
         """Execute one instruction, and all of the function where that is a call."""
-
-@disjoint_base
-class MemoryCore:
-    """The memory of a process, by address, by symbol, and relative to files."""
-
-    def __new__(cls, core: DebuggerCore) -> Self: ...
-    def __getitem__(self, key: Any, /) -> bytes:
-        """Return the bytes that the key names."""
-
-    def __setitem__(self, key: Any, value: bytes, /) -> None:
-        """Change the bytes that the key names. All of the value is written, whatever size the key says."""
-
-    def read(self, address: int, size: int) -> bytes:
-        """Return `size` bytes from a virtual address on; OSError if not all of them are mapped."""
-
-    def write(self, address: int, data: bytes) -> None:
-        """Write from a virtual address on; OSError if not all of it is mapped."""
-
-    def read_many(self, places: Iterable[tuple[int, int]]) -> list[bytes]:
-        """Return the bytes of many places at once, each given by virtual address and size.
-
-        Faster than one by one. OSError if one of them is not mapped.
-        """
-
-    def resolve_address(
-        self, address: int, file: str, skip_absolute_address_validation: bool = False
-    ) -> int:
-        """Return the virtual address that an address means, relative to a file as in the keys.
-
-        An address with the file `absolute` must be mapped, unless that is to be skipped.
-        """
-
-    def resolve_symbol(self, symbol: str, file: str) -> int:
-        """Return the virtual address of a symbol, which may be followed by `+` and a hexadecimal offset."""
-
-    def find(
-        self,
-        value: int | bytes | bytearray | str,
-        file: str = "all",
-        start: int | None = None,
-        end: int | None = None,
-    ) -> list[int]:
-        """Return the addresses at which a value lies, ascending; hits can overlap.
-
-        What cannot be read is skipped. An integer is one byte, a text is meant in UTF-8. `start` and `end`, the
-        first address behind, are relative to the file where they lie below its first map.
-        """
-
-    def find_pointers(
-        self, where: int | str = "*", target: int | str = "*", step: int = 1
-    ) -> list[tuple[int, int]]:
-        """Return where pointers lie in the maps `where` that lead into the maps `target`, and where they lead.
-
-        Maps are given by a part of their file's name, or by an address in one of them; `"*"`, `"all"`, `"ALL"`
-        and -1 stand for all. Pointers are looked for at every `step`th byte of each map.
-        """
-
-    def telescope(
-        self, address: int, max_depth: int = 10, min_str_len: int = 3, max_str_len: int = 0x100
-    ) -> list[int | str]:
-        """Follow pointers from an address on, at most `max_depth` of them; return the address and what was found.
-
-        The last value, if it is no address, is returned as the text that begins there when at least `min_str_len`
-        letters do; -1 for never.
-        """
 
 @final
 class DebuggerCore:

@@ -226,6 +226,25 @@ impl MemoryCore {
         resolve(py, &self.engine, place, scope, Doing::Memory)
     }
 
+    /// An end that is an address need not be mapped itself: nothing is read there.
+    fn resolve_range(
+        &self,
+        py: Python<'_>,
+        start: &Position,
+        end: &Position,
+        scope: &FileScope,
+    ) -> PyResult<(u64, u64)> {
+        let first = self.resolve(py, start, scope)?;
+        let end = match (start, end) {
+            (Position::Address(start), Position::Address(end)) if end == start => first,
+            (_, Position::Address(end @ 1..)) => {
+                self.resolve(py, &Position::Address(end - 1), scope)?.wrapping_add(1)
+            }
+            (_, end) => self.resolve(py, end, scope)?,
+        };
+        Ok((first, end))
+    }
+
     /// Where to read, and how much.
     fn locate(&self, py: Python<'_>, key: Key) -> PyResult<(u64, usize)> {
         let scope = FileScope::parse(&key.file);
@@ -233,7 +252,7 @@ impl MemoryCore {
             Extent::From { place, size } => Ok((self.resolve(py, &place, &scope)?, size.unwrap_or(1))),
             Extent::Between { start, end } => {
                 let end = end.ok_or_else(invalid_range)?;
-                let (start, end) = (self.resolve(py, &start, &scope)?, self.resolve(py, &end, &scope)?);
+                let (start, end) = self.resolve_range(py, &start, &end, &scope)?;
                 Ok((start, distance(start, end)?))
             }
         }
@@ -246,7 +265,7 @@ impl MemoryCore {
             Extent::From { place, size } => (self.resolve(py, &place, &scope)?, size),
             Extent::Between { start, end: None } => (self.resolve(py, &start, &scope)?, None),
             Extent::Between { start, end: Some(end) } => {
-                let (start, end) = (self.resolve(py, &start, &scope)?, self.resolve(py, &end, &scope)?);
+                let (start, end) = self.resolve_range(py, &start, &end, &scope)?;
                 (start, Some(distance(start, end)?))
             }
         };

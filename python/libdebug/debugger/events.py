@@ -3,11 +3,10 @@
 
 from __future__ import annotations
 
-from libdebug.data.memory_map import MemoryMap
-from libdebug.data.memory_map_list import MemoryMapList
 from libdebug.liblog import liblog
 from libdebug.memory.chunked_memory_view import ChunkedMemoryView
 from libdebug.memory.direct_memory_view import DirectMemoryView
+from libdebug.memory.live_maps import live_maps
 from libdebug.utils.oop.alias import alias_of
 
 TYPE_CHECKING = False  # importing `typing` takes longer than all the rest
@@ -17,11 +16,11 @@ if TYPE_CHECKING:
 
     from libdebug._native import DebuggerCore
     from libdebug.data.breakpoint import Breakpoint
+    from libdebug.data.memory_map_list import MemoryMapList
     from libdebug.memory.abstract_memory_view import AbstractMemoryView
     from libdebug.state.thread_context import ThreadContext
 
     _Callback = Callable[[ThreadContext, Breakpoint], object]
-    _Row = tuple[int, int, str, int, str]
 
 _ADDRESSES = 1 << 64
 _NOT_RUNNING = "Process not running, cannot access memory."
@@ -225,15 +224,7 @@ class Events:
     @property
     def maps(self) -> MemoryMapList:
         """The memory maps, as they were when the process stopped."""
-        maps: MemoryMapList = self._core.maps(self._make_maps)
-        return maps
-
-    def _make_maps(self, rows: list[_Row]) -> MemoryMapList:
-        maps = [
-            MemoryMap(start, end, permissions, end - start, offset, path)
-            for start, end, permissions, offset, path in rows
-        ]
-        return MemoryMapList(maps, self._core.executable or "")
+        return live_maps(self._core)
 
     def _settle(self) -> None:
         """Wait until the process is stopped, if there is one."""

@@ -6,6 +6,7 @@ from __future__ import annotations
 from abc import ABCMeta
 
 from libdebug.liblog import liblog
+from libdebug.state.seeing import ThreadSeeing
 from libdebug.state.thread_handlers import ThreadHandlers
 from libdebug.utils.oop.alias import alias_of
 
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
     from libdebug.memory.abstract_memory_view import AbstractMemoryView
 
 
-class ThreadContext(ThreadHandlers, metaclass=ABCMeta):
+class ThreadContext(ThreadHandlers, ThreadSeeing, metaclass=ABCMeta):
     """One thread of the process under debug.
 
     It outlives the thread: its ids and last registers can still be read.
