@@ -130,3 +130,45 @@ impl Code<'_> {
         self.used += length;
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::host::RustHost;
+    use crate::space::kept::kept;
+
+    fn texts(size: CodeSize, code: &[u8], count: usize) -> Vec<String> {
+        let space = kept(&[(0x1000, "", code.to_vec())]);
+        let lines = disassemble(&space, size, 0x1000, count, &Patience::of(&RustHost)).unwrap();
+        let mut at = 0x1000;
+        for line in &lines {
+            assert_eq!(
+                (line.address, line.bytes.as_slice()),
+                (at, &code[(at - 0x1000) as usize..][..line.bytes.len()])
+            );
+            at += line.bytes.len() as u64;
+        }
+        lines.into_iter().map(|line| line.text).collect()
+    }
+
+    #[test]
+    fn the_mode_decides_what_bytes_mean() {
+        assert_eq!(texts(CodeSize::Bits64, &[0x40, 0x55, 0xc3], 3), ["push rbp", "ret"]);
+        assert_eq!(texts(CodeSize::Bits32, &[0x40, 0x55, 0xc3], 3), ["inc eax", "push ebp", "ret"]);
+    }
+
+    #[test]
+    fn bad_bytes_and_the_end_of_memory_are_shown_byte_by_byte() {
+        assert_eq!(texts(CodeSize::Bits64, &[0x06, 0x90, 0xe8, 0x90], 9), ["(bad)", "nop", "(bad)", "nop"]);
+        assert!(texts(CodeSize::Bits64, &[], 9).is_empty());
+        assert_eq!(texts(CodeSize::Bits64, &[0x90; 64], 3).len(), 3);
+    }
+
+    #[test]
+    fn instructions_go_on_across_what_is_read_at_once() {
+        let code: Vec<u8> = [0x48, 0x83, 0xec, 0x10].repeat(3000)[..9000].to_vec();
+        let lines = texts(CodeSize::Bits64, &code, 5000);
+        assert_eq!(lines.len(), 2250);
+        assert!(lines.iter().all(|line| line == "sub rsp,0x10"));
+    }
+}

@@ -1,5 +1,6 @@
 //! Searching memory: for bytes, for pointers, and along pointers.
 
+use std::collections::BTreeSet;
 use std::ops::Range;
 
 use libdebug_kernel::proc::Map;
@@ -101,12 +102,14 @@ impl Debugger {
         find_pointers(&self.space()?, from, to, step, &patience)
     }
 
-    /// Follows pointers from `address` on, at most `depth` of them.
+    /// Follows pointers from `address` on, at most `depth` of them. At most `tail` bytes are answered of what the last
+    /// one leads to.
     ///
     /// # Errors
-    /// Those of [`Debugger::wait`].
+    /// [`Error::Interrupted`], and those of [`Debugger::wait`].
     pub fn telescope(&self, address: u64, depth: usize, tail: usize) -> Result<Telescope> {
-        telescope(&self.space()?, address, depth, tail)
+        let patience = Patience::of(&*self.shared().host);
+        telescope(&self.space()?, address, depth, tail, &patience)
     }
 }
 
@@ -294,13 +297,16 @@ pub(crate) fn telescope(
     address: u64,
     depth: usize,
     tail: usize,
+    patience: &Patience<'_>,
 ) -> Result<Telescope> {
     let mut chain = vec![address];
+    let mut seen = BTreeSet::from([address]);
     let (mut place, mut has_loop) = (address, false);
     while chain.len() <= depth
         && let Some(value) = read_pointer(space, place)?
     {
-        has_loop |= chain.contains(&value);
+        patience.check()?;
+        has_loop = has_loop || !seen.insert(value);
         chain.push(value);
         place = value;
     }

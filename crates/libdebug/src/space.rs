@@ -12,6 +12,9 @@ use crate::debugger::Debugger;
 use crate::error::Result;
 use crate::session::Session;
 
+#[cfg(test)]
+pub(crate) mod kept;
+
 /// The address space of a process: of the one under debug, or of a copy that was kept.
 pub(crate) trait AddressSpace {
     /// The maps, ascending by address.

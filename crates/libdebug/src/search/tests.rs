@@ -1,61 +1,6 @@
-use std::sync::Arc;
-
-use libdebug_image::Image;
-
 use super::*;
 use crate::host::RustHost;
-
-/// Memory of given content; `None` for a page that cannot be read.
-struct Kept {
-    maps: Arc<[Map]>,
-    content: Vec<(u64, Option<Vec<u8>>)>,
-    populated: Option<Range<u64>>,
-}
-
-impl AddressSpace for Kept {
-    fn maps(&self) -> Result<Arc<[Map]>> {
-        Ok(Arc::clone(&self.maps))
-    }
-
-    fn read(&self, address: u64, buffer: &mut [u8]) -> Result<usize> {
-        let mut done = 0;
-        while done < buffer.len() {
-            let at = address + done as u64;
-            let holds = |(start, bytes): &&(u64, Option<Vec<u8>>)| {
-                let size = bytes.as_ref().map_or(4096, Vec::len) as u64;
-                (*start..start + size).contains(&at)
-            };
-            let Some((start, Some(bytes))) = self.content.iter().find(holds) else { break };
-            let rest = &bytes[(at - start) as usize..];
-            let size = rest.len().min(buffer.len() - done);
-            buffer[done..done + size].copy_from_slice(&rest[..size]);
-            done += size;
-        }
-        Ok(done)
-    }
-
-    fn populated(&self, map: &Map) -> Vec<Range<u64>> {
-        vec![self.populated.clone().unwrap_or(map.start..map.end); 1]
-    }
-
-    fn image(&self, _: &str) -> Option<Arc<Image>> {
-        None
-    }
-
-    fn program(&self) -> Result<String> {
-        Ok("/bin/program".to_owned())
-    }
-}
-
-fn map(start: u64, end: u64, path: &str) -> Map {
-    Map { start, end, permissions: *b"rw-p", offset: 0, inode: 0, path: path.to_owned() }
-}
-
-fn kept(parts: &[(u64, &str, Vec<u8>)]) -> Kept {
-    let maps = parts.iter().map(|(start, path, bytes)| map(*start, start + bytes.len() as u64, path));
-    let content = parts.iter().map(|(start, _, bytes)| (*start, Some(bytes.clone()))).collect();
-    Kept { maps: maps.collect(), content, populated: None }
-}
+use crate::space::kept::{Kept, kept, map};
 
 fn found(space: &Kept, pattern: &[u8], within: &SearchIn) -> Vec<u64> {
     find(space, pattern, within, &Patience::of(&RustHost)).unwrap()
@@ -216,13 +161,54 @@ fn pointers_across_pieces_are_found_once() {
 fn chains_end_at_a_text_a_loop_or_the_depth() {
     let text = u64::from_le_bytes(*b"a string");
     let space = kept(&[(0x1000, "", words(&[0x1008, 0x1010, text, 0x1018]))]);
-    let chain = telescope(&space, 0x1000, 10, 100).unwrap();
+    let chain = telescope(&space, 0x1000, 10, 100, &Patience::of(&RustHost)).unwrap();
     assert_eq!((chain.chain, chain.has_loop), (vec![0x1000, 0x1008, 0x1010, text], false));
     assert_eq!(&chain.tail[..9], b"a string\x18");
-    let short = telescope(&space, 0x1000, 1, 100).unwrap();
+    let short = telescope(&space, 0x1000, 1, 100, &Patience::of(&RustHost)).unwrap();
     assert_eq!((short.chain, short.tail), (vec![0x1000, 0x1008], vec![]));
-    let loops = telescope(&space, 0x1018, 4, 100).unwrap();
+    let loops = telescope(&space, 0x1018, 4, 100, &Patience::of(&RustHost)).unwrap();
     assert_eq!((loops.chain, loops.has_loop, loops.tail), (vec![0x1018; 5], true, vec![]));
-    let nowhere = telescope(&space, 0x9000, 4, 100).unwrap();
+    let nowhere = telescope(&space, 0x9000, 4, 100, &Patience::of(&RustHost)).unwrap();
     assert_eq!((nowhere.chain, nowhere.tail), (vec![0x9000], vec![]));
+}
+
+/// A host that wants an end, always.
+struct Impatient;
+
+impl crate::host::Host for Impatient {
+    fn check(&self) -> std::result::Result<(), crate::error::BoxError> {
+        Err("enough".into())
+    }
+}
+
+/// Zeros without an end.
+struct Endless;
+
+impl AddressSpace for Endless {
+    fn maps(&self) -> Result<std::sync::Arc<[Map]>> {
+        Ok([map(0x1000, 1 << 46, "")].into())
+    }
+
+    fn read(&self, _: u64, buffer: &mut [u8]) -> Result<usize> {
+        buffer.fill(0);
+        Ok(buffer.len())
+    }
+
+    fn image(&self, _: &str) -> Option<std::sync::Arc<libdebug_image::Image>> {
+        None
+    }
+
+    fn program(&self) -> Result<String> {
+        Ok(String::new())
+    }
+}
+
+#[test]
+fn the_host_can_end_a_search() {
+    let patience = Patience::of(&Impatient);
+    let bytes = find(&Endless, b"needle", &SearchIn::everywhere(), &patience);
+    assert!(matches!(bytes, Err(Error::Interrupted(_))));
+    let pointers = find_pointers(&Endless, &MapChoice::All, &MapChoice::All, 8, &patience);
+    assert!(matches!(pointers, Err(Error::Interrupted(_))));
+    assert!(matches!(telescope(&Endless, 0x1000, usize::MAX, 8, &patience), Err(Error::Interrupted(_))));
 }
