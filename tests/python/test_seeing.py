@@ -175,7 +175,7 @@ def test_printed_bytes(capsys: Any) -> None:
         start = d.resolve_symbol("message")
         first, second = printed(capsys, lambda: d.pprint_memory("message", start + 20))
         assert first == f"{start:#018x}  74 68 65 20 71 75 69 63  6b 20 62 72 6f 77 6e 20  |the quick brown |"
-        assert second == f"{start + 16:#018x}  66 6f 78 00" + " " * 41 + "|fox.|"
+        assert second == f"{start + 16:#018x}  66 6f 78 00" + " " * 39 + "|fox.|"
         wide = printed(capsys, lambda: d.pprint_memory(start, start + 8, override_word_size=4))
         assert wide[0].endswith("  74 68 65 20  71 75 69 63" + " " * 28 + "|the quic|")
         single = printed(capsys, lambda: d.pprint_memory(start, start + 2, override_word_size=1))

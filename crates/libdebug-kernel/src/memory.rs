@@ -59,6 +59,39 @@ impl ProcessMemory {
         done + self.read_file(address.wrapping_add(done as u64), &mut buffer[done..])
     }
 
+    /// Reads many places, given by address and size, one behind the other into `buffer`, which is as long as all of
+    /// them; answers how many bytes were read before the first page that the program itself could not read.
+    pub fn read_scattered(&self, places: &[(u64, usize)], buffer: &mut [u8]) -> usize {
+        // IOV_MAX of the kernel, UIO_MAXIOV in linux/uio.h.
+        const MOST: usize = 1024;
+        let mut done = 0;
+        for places in places.chunks(MOST) {
+            let wanted: usize = places.iter().map(|(_, size)| size).sum();
+            let Some(part) = buffer.get_mut(done..done + wanted) else { break };
+            let read = self.read_places(places, part);
+            done += read;
+            if read < wanted {
+                break;
+            }
+        }
+        done
+    }
+
+    fn read_places(&self, places: &[(u64, usize)], buffer: &mut [u8]) -> usize {
+        let iovec =
+            |(address, size): &(u64, usize)| libc::iovec { iov_base: *address as *mut _, iov_len: *size };
+        let remote: Vec<_> = places.iter().map(iovec).collect();
+        let local = libc::iovec { iov_base: buffer.as_mut_ptr().cast(), iov_len: buffer.len() };
+        if self.file.is_none() {
+            return 0;
+        }
+        count();
+        let (pid, number) = (self.pid.0, remote.len() as libc::c_ulong);
+        // SAFETY: `local` covers exactly `buffer`; `remote` are `number` addresses in the other process.
+        let read = unsafe { libc::process_vm_readv(pid, &local, 1, remote.as_ptr(), number, 0) };
+        usize::try_from(read).unwrap_or(0)
+    }
+
     /// Writes `data` at `address`, whatever the pages' permissions; answers how many bytes were written before
     /// a page that cannot be.
     pub fn write(&self, address: u64, data: &[u8]) -> usize {

@@ -15,6 +15,10 @@ use crate::release::Released;
 /// Up to this size a read is shorter than handing the interpreter to another thread and back.
 const QUICK: usize = 1 << 12;
 
+/// How many places are asked for together, and with how many bytes at most.
+const BATCH: usize = 1024;
+const LARGE_BATCH: usize = 1 << 20;
+
 /// The memory of a process, by address, by symbol, and relative to files.
 #[pyclass(frozen, subclass, mapping, module = "libdebug._native")]
 pub(crate) struct MemoryCore {
@@ -66,8 +70,15 @@ impl MemoryCore {
     /// one. OSError if one of them is not mapped.
     fn read_many<'py>(&self, py: Python<'py>, places: Vec<(u64, usize)>) -> PyResult<Bound<'py, PyList>> {
         let list = PyList::empty(py);
-        for (address, size) in places {
-            list.append(self.bytes(py, address, size).map_err(|error| os_error(py, error))?)?;
+        for places in places.chunks(BATCH) {
+            let all: usize = places.iter().fold(0, |sum, (_, size)| sum.saturating_add(*size));
+            if all <= LARGE_BATCH {
+                self.append_places(&list, places, all)?;
+                continue;
+            }
+            for &(address, size) in places {
+                list.append(self.bytes(py, address, size).map_err(|error| os_error(py, error))?)?;
+            }
         }
         Ok(list)
     }
@@ -185,6 +196,21 @@ impl MemoryCore {
         act: impl FnOnce(&Debugger) -> Result<T, Error> + Send,
     ) -> PyResult<T> {
         py.detach(|| act(&self.engine)).map_err(|error| raise(py, Doing::Memory, error))
+    }
+
+    /// Appends the bytes of many small places, which are `all` bytes together.
+    fn append_places(&self, list: &Bound<'_, PyList>, places: &[(u64, usize)], all: usize) -> PyResult<()> {
+        let py = list.py();
+        let mut buffer = vec![0; all];
+        let read = py.detach(|| self.engine.read_memory_places(places, &mut buffer));
+        read.map_err(|error| os_error(py, Failure::Engine(error)))?;
+        let mut rest = buffer.as_slice();
+        for &(_, size) in places {
+            let (bytes, behind) = rest.split_at(size);
+            list.append(PyBytes::new(py, bytes))?;
+            rest = behind;
+        }
+        Ok(())
     }
 
     /// The bytes, unless they have to be waited for or take longer than the interpreter should be held.
