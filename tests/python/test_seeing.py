@@ -351,6 +351,16 @@ def test_instructions_are_values() -> None:
     assert (one.symbol, str(one)) == (None, "nop")
 
 
+def test_the_selector_of_32_bit_code_changes_the_language() -> None:
+    with running("basic") as d:
+        thread = d.threads[0]
+        d.memory[d.regs.rip] = b"\x40\x55"
+        assert str(d.disasm(n=1)[0]) == "push rbp"
+        selector, d.regs.cs = d.regs.cs, 0x23
+        assert [str(one) for one in thread.disasm(n=2)] == ["inc eax", "push ebp"]
+        d.regs.cs = selector
+
+
 def look_at(d: Debugger) -> None:
     d.pprint_registers()
     d.pprint_maps()
