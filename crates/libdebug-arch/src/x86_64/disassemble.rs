@@ -114,9 +114,6 @@ impl Disassembler {
 
     /// The first instruction of `bytes`, which lie at `address`; one byte that is no instruction, shown as `(bad)`, where
     /// no valid and complete one starts. Addresses in it are written as `name_of` tells them.
-    ///
-    /// # Panics
-    /// Never: `bytes` without a single byte is a bad one too.
     pub fn next(&mut self, bytes: &[u8], address: u64, name_of: &mut NameOf<'_>) -> DisassembledInstruction {
         let raw = Decoder::with_ip(self.size.bits(), bytes, address, DecoderOptions::NONE).decode();
         if raw.is_invalid() {
