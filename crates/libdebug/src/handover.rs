@@ -56,6 +56,10 @@ impl Debugger {
 }
 
 impl Tracer {
+    pub(crate) fn is_away(&self) -> bool {
+        self.process.borrow().as_ref().is_some_and(|process| process.away.is_some())
+    }
+
     pub(crate) fn hand_over(&self) -> Result<()> {
         let mut process = self.process.borrow_mut();
         process.as_mut().ok_or(Error::NoProcess)?.hand_over(&self.bell)
@@ -96,6 +100,9 @@ impl Process {
         }
         self.away = Some(Away { threads: std::mem::take(&mut self.threads), stopped_by_us });
         self.session.handed_over.store(true, Ordering::Release);
+        if let Some(foreground) = lock(&self.shared.foreground).as_ref() {
+            foreground.suspend();
+        }
         Ok(())
     }
 
@@ -120,6 +127,9 @@ impl Process {
         }
         self.plant_all();
         self.note_started();
+        if let Some(foreground) = lock(&self.shared.foreground).as_ref() {
+            foreground.restore();
+        }
         Ok(())
     }
 
