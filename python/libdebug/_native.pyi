@@ -9,6 +9,7 @@ from libdebug.data.registers import RegisterFile, Registers, RegistersAvx, Regis
 from libdebug.data.signal_catcher import SignalCatcher
 from libdebug.data.syscall_handler import SyscallHandler
 from libdebug.debugger.handling_core import HandlingCore, SyscallEnter, SyscallExit
+from libdebug.debugger.migration_core import MigrationCore
 from libdebug.memory.memory_core import MemoryCore
 from libdebug.state.thread_context import ThreadContext
 
@@ -24,6 +25,7 @@ __all__ = [
     "InCallbackError",
     "InvalidAddressError",
     "MemoryCore",
+    "MigrationCore",
     "NotDebuggingError",
     "PipeCore",
     "ProcessDiedError",
@@ -402,16 +404,6 @@ class DebuggerCore:
     @property
     def kill_on_exit(self) -> bool:
         """Whether the process ends with the debugger."""
-
-    def hand_over(self) -> None:
-        """Lend the process to another debugger, stopped as it is."""
-
-    def take_back(self) -> None:
-        """Take the process back from another debugger."""
-
-    @property
-    def handed_over(self) -> bool:
-        """Whether another debugger has the process. Does not wait."""
 
     def set_kill_on_exit(self, on: bool) -> None:
         """Choose whether the process ends with the debugger."""

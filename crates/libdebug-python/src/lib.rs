@@ -14,6 +14,7 @@ mod html;
 mod memory;
 mod memory_key;
 mod memory_search;
+mod migration;
 mod names;
 mod pipe_manager;
 mod raised;
@@ -49,6 +50,8 @@ mod _native {
     use super::html::html_table;
     #[pymodule_export]
     use super::memory::MemoryCore;
+    #[pymodule_export]
+    use super::migration::MigrationCore;
     #[pymodule_export]
     use super::names::{Registers, RegistersAvx, RegistersAvx512};
     #[pymodule_export]

@@ -12,6 +12,7 @@ if TYPE_CHECKING:
 
     from libdebug._native import DebuggerCore
     from libdebug.data.breakpoint import Breakpoint
+    from libdebug.debugger.migration_core import MigrationCore
 
 _NO_TERMINAL = "Failed to open GDB in terminal. Check the terminal configuration in libcontext.terminal."
 _NOT_THERE = "Process is not in GDB."
@@ -22,6 +23,12 @@ class Migration:
 
     _core: DebuggerCore
     _stay: _Stay | None = None
+
+    @property
+    def _migration(self) -> MigrationCore:
+        from libdebug.debugger.migration_core import MigrationCore
+
+        return MigrationCore(self._core)
 
     @property
     def process_id(self) -> int:
@@ -36,7 +43,7 @@ class Migration:
     @property
     def in_gdb(self) -> bool:
         """Whether the process is in GDB. Does not wait."""
-        return self._core.handed_over
+        return self._migration.handed_over
 
     def gdb(
         self, migrate_breakpoints: bool = True, open_in_new_process: bool = True, blocking: bool = True
@@ -68,7 +75,7 @@ class Migration:
         terminal = _terminal() if open_in_new_process else None
         stay = _Stay(self.process_id, self.breakpoints.values() if migrate_breakpoints else ())
         try:
-            self._core.hand_over()
+            self._migration.hand_over()
         except BaseException:
             stay.end()
             raise
@@ -89,7 +96,7 @@ class Migration:
         Raises:
             RuntimeError: the process is not in GDB, or no terminal could be opened for that.
         """
-        if self._stay is None or not self._core.handed_over:
+        if self._stay is None or not self._migration.handed_over:
             raise RuntimeError(_NOT_THERE)
         try:
             self._stay.wait()
@@ -105,7 +112,7 @@ class Migration:
             self._stay.end()
             self._stay = None
         try:
-            self._core.take_back()
+            self._migration.take_back()
         except ProcessDiedError:
             liblog.warning("The process has ended in GDB.")
 
