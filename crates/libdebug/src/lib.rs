@@ -66,6 +66,7 @@ mod telling;
 mod thread;
 mod tracer;
 mod tree;
+mod unwind;
 mod wait;
 
 pub use acceleration::SyscallFilterMode;
@@ -90,3 +91,4 @@ pub use syscall::{
     Observe, SyscallEvent, SyscallFilter, SyscallHandler, SyscallObserver, SyscallSide, SyscallSpec,
 };
 pub use thread::Thread;
+pub use unwind::Frame;

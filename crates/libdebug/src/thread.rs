@@ -5,7 +5,7 @@ use std::ops::RangeInclusive;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
-use libdebug_arch::x86_64::{Register, RegisterValue, register};
+use libdebug_arch::x86_64::{GeneralRegisters, Register, RegisterValue, register};
 use libdebug_kernel::{Death, Signal, Tid};
 
 use crate::breakpoint::BreakpointId;
@@ -203,6 +203,10 @@ impl Thread {
     pub fn next(&self) -> Result<()> {
         self.check_alive()?;
         self.debugger.next_thread(self.cell.tid)
+    }
+
+    pub(crate) fn general_registers(&self) -> Result<GeneralRegisters> {
+        self.with_block(Block::General, |cache| cache.general().copied().map(Ok))
     }
 
     /// Does `act` with the registers of a stop, of which `block` has been read if it needs that. Another thread can

@@ -2,6 +2,7 @@
 
 pub mod breakpoint;
 pub mod debug_registers;
+pub mod dwarf;
 mod general;
 pub mod index;
 mod instruction;
