@@ -58,6 +58,7 @@ mod signal;
 mod site;
 mod space;
 mod step;
+mod step_out;
 mod stop;
 mod symbols;
 mod syscall;
@@ -90,5 +91,5 @@ pub use symbols::{FileScope, Note, Resolved};
 pub use syscall::{
     Observe, SyscallEvent, SyscallFilter, SyscallHandler, SyscallObserver, SyscallSide, SyscallSpec,
 };
-pub use thread::Thread;
+pub use thread::{Finish, Thread};
 pub use unwind::Frame;

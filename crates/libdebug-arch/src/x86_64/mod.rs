@@ -12,7 +12,7 @@ mod table;
 mod value;
 mod xsave;
 
-pub use general::{GeneralRegisters, TRAP_FLAG};
+pub use general::{GeneralRegisters, RESUME_FLAG, TRAP_FLAG};
 pub use instruction::{decode, saves_flags};
 pub use register::{Feature, Location, Register, RegisterClass, RegisterError};
 pub use relocate::relocate;

@@ -9,7 +9,8 @@ use super::Walk;
 /// What a frame without a table has on its stack.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Shape {
-    /// The return address is on top: the function has just been entered, or is about to return.
+    /// The return address is on top: the function has just been entered, or is about to return or to go on elsewhere,
+    /// as entries of procedure linkage tables do.
     ReturnOnTop,
     /// The caller's frame pointer is on top of the return address.
     PushedFramePointer,
@@ -31,6 +32,8 @@ fn shape(before: &[u8], code: &[u8]) -> Shape {
     }
     match code {
         [PUSH_RBP | 0xc3 | 0xc2, ..] | [0xf3, 0xc3, ..] => Shape::ReturnOnTop,
+        // A jump through a word near by. Tables of switches are at a register's distance.
+        [0xff, 0x25, ..] | [0xf2, 0xff, 0x25, ..] => Shape::ReturnOnTop,
         code if code.starts_with(&ENDBR64) => Shape::ReturnOnTop,
         [0x48, 0x89, 0xe5, ..] | [0x48, 0x8b, 0xec, ..] if before.last() == Some(&PUSH_RBP) => {
             Shape::PushedFramePointer
@@ -86,17 +89,18 @@ impl Walk<'_> {
         saved: Option<u64>,
     ) -> Option<CallerFrame> {
         let pc = self.stack.word(place).filter(|&pc| self.is_behind_call(pc))?;
-        let mut kept = FrameRegisters::default();
         let cfa = place.wrapping_add(8);
+        let mut kept = match saved {
+            Some(place) => {
+                let mut kept = FrameRegisters::default();
+                kept.set(FRAME_POINTER, self.stack.word(place)?);
+                kept
+            }
+            // Without a frame nothing was saved, and so nothing was changed.
+            None => preserved(registers),
+        };
         kept.set(STACK_POINTER, cfa);
         kept.set(RETURN_ADDRESS, pc);
-        let frame_pointer = match saved {
-            Some(place) => self.stack.word(place),
-            None => registers.get(FRAME_POINTER),
-        };
-        if let Some(frame_pointer) = frame_pointer {
-            kept.set(FRAME_POINTER, frame_pointer);
-        }
         Some(CallerFrame { cfa, pc: Some(pc), registers: kept, is_signal_frame: false })
     }
 
@@ -129,6 +133,17 @@ impl Walk<'_> {
     }
 }
 
+/// The registers that functions leave as they were: rbx, rbp, r12 to r15 (System V ABI for AMD64, 3.2.1).
+fn preserved(registers: &FrameRegisters) -> FrameRegisters {
+    let mut kept = FrameRegisters::default();
+    for number in [3, FRAME_POINTER, 12, 13, 14, 15] {
+        if let Some(value) = registers.get(number) {
+            kept.set(number, value);
+        }
+    }
+    kept
+}
+
 fn is_call(code: &[u8]) -> bool {
     let decoded = Isa::X86_64.decode(code, 0);
     decoded.is_some_and(|found| found.kind == InstructionKind::Call && found.length == code.len())
@@ -143,6 +158,7 @@ mod tests {
         assert_eq!(shape(&[0x90], &[0x55, 0x48]), Shape::ReturnOnTop);
         assert_eq!(shape(&[0x90], &[0xf3, 0x0f, 0x1e, 0xfa]), Shape::ReturnOnTop);
         assert_eq!(shape(&[], &[0xc3]), Shape::ReturnOnTop);
+        assert_eq!(shape(&[], &[0xff, 0x25, 1, 2, 3, 4]), Shape::ReturnOnTop);
         assert_eq!(shape(&[0x55], &[0x48, 0x89, 0xe5]), Shape::PushedFramePointer);
         assert_eq!(shape(&[0x90], &[0x48, 0x89, 0xe5]), Shape::Other);
         assert_eq!(shape(&[0x90], &[0xb8, 0x0f, 0, 0, 0, 0x0f, 0x05]), Shape::Signal);
