@@ -246,6 +246,25 @@ class ThreadCore:
     def next(self) -> None:
         """Execute one instruction, and all of the function where that is a call."""
 
+    def finish(self, by_steps: bool) -> None:
+        """Run to the end of the current function: by a stop at the caller, or by steps."""
+
+    @property
+    def saved_ip(self) -> int:
+        """The address that the current function returns to."""
+
+    def backtrace(self) -> list[int]:
+        """Return the pc and all return addresses, innermost first."""
+
+    def frames(
+        self,
+    ) -> list[tuple[int, int | None, str | None, str | None, int | None, bool, dict[str, int]]]:
+        """Return all frames, innermost first.
+
+        Pc, CFA, file, symbol, the pc's distance from its start, whether it is a signal's frame, and the
+        registers that are known.
+        """
+
 @disjoint_base
 class MemoryCore:
     """The memory of a process, by address, by symbol, and relative to files."""

@@ -7,6 +7,7 @@ mod breakpoint;
 mod callback;
 mod debugger;
 mod error;
+mod frame;
 mod handling;
 mod host;
 mod memory;

@@ -6,6 +6,7 @@ from __future__ import annotations
 from abc import ABCMeta
 
 from libdebug.liblog import liblog
+from libdebug.state.stack import Stack
 from libdebug.utils.oop.alias import alias_of
 
 TYPE_CHECKING = False  # importing `typing` takes longer than all the rest
@@ -16,7 +17,7 @@ if TYPE_CHECKING:
     from libdebug.memory.abstract_memory_view import AbstractMemoryView
 
 
-class ThreadContext(metaclass=ABCMeta):
+class ThreadContext(Stack, metaclass=ABCMeta):
     """One thread of the process under debug.
 
     It outlives the thread: its ids and last registers can still be read.
@@ -34,6 +35,10 @@ class ThreadContext(metaclass=ABCMeta):
         self._core = core
         self._debugger = debugger
         self.regs = core.regs
+
+    @property
+    def _stack_core(self) -> ThreadCore:
+        return self._core
 
     @property
     def debugger(self) -> Debugger:

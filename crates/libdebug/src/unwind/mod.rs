@@ -8,7 +8,7 @@ use std::fmt;
 use std::sync::Arc;
 
 use libdebug_arch::x86_64::{GeneralRegisters, dwarf};
-use libdebug_image::{CallerFrame, FileAddress, FrameRegisters, UnwindScratch};
+use libdebug_image::{CallerFrame, FileAddress, FrameRegisters, UnwindError, UnwindScratch};
 use libdebug_kernel::proc::Map;
 
 use crate::error::{Error, Result};
@@ -30,6 +30,8 @@ pub struct Frame {
     /// The canonical frame address: what the stack pointer was before the call that made the frame. `None` when the
     /// frame could not be unwound.
     pub cfa: Option<u64>,
+    /// The file that the code is from, as the maps name it; `[vdso]` too. `None` for code that is in no file.
+    pub file: Option<String>,
     /// The symbol that covers the code, and the distance of the pc from its start, in bytes.
     pub symbol: Option<(String, u64)>,
     /// It is the kernel's, made to run a signal's handler: the next one was interrupted, and has made no call.
@@ -119,23 +121,30 @@ impl<'a> Walk<'a> {
             *offset = offset.wrapping_add(passed.pc.wrapping_sub(address));
         }
         let cfa = passed.caller.map(|caller| caller.cfa);
-        Frame { pc: passed.pc, cfa, symbol, is_signal_frame, registers: passed.registers }
+        let file = self.modules.map_at(address).map(|map| map.path.clone()).filter(|path| !path.is_empty());
+        Frame { pc: passed.pc, cfa, file, symbol, is_signal_frame, registers: passed.registers }
     }
 
     fn unwind(&mut self, place: &Place) -> Option<CallerFrame> {
-        let by_table = self.unwind_by_table(place);
-        let caller = by_table.or_else(|| self.guess(place.pc, &place.registers, place.is_exact))?;
+        let caller = match self.unwind_by_table(place) {
+            Ok(caller) => caller,
+            Err(UnwindError::NoEntry | UnwindError::Damaged) => {
+                self.guess(place.pc, &place.registers, place.is_exact)?
+            }
+            // The table is right, and the stack is not what it should be.
+            Err(_) => return None,
+        };
         // A signal's handler may have a stack of its own, anywhere.
         (caller.is_signal_frame || caller.cfa > place.floor).then_some(caller)
     }
 
-    fn unwind_by_table(&mut self, place: &Place) -> Option<CallerFrame> {
+    fn unwind_by_table(&mut self, place: &Place) -> std::result::Result<CallerFrame, UnwindError> {
         let address = lookup_address(place.pc, place.is_exact);
-        let loaded = self.modules.image_at(self.space, address)?;
+        let loaded = self.modules.image_at(self.space, address).ok_or(UnwindError::NoEntry)?;
         let file_address = FileAddress::from_process(address, loaded.bias);
         let stack = &mut self.stack;
         let mut read = |address: u64, buffer: &mut [u8]| stack.read(address, buffer);
-        loaded.image.unwind(&mut self.scratch, file_address, loaded.bias, &place.registers, &mut read).ok()
+        loaded.image.unwind(&mut self.scratch, file_address, loaded.bias, &place.registers, &mut read)
     }
 
     /// The frame of a caller, unless nothing there can be one.
