@@ -4,6 +4,7 @@ use libdebug::{Error, Finish, Signal, Thread};
 use pyo3::prelude::*;
 
 use crate::error::{Doing, raise};
+use crate::frame::{Row as FrameRow, row_of as frame_row_of};
 use crate::names::registers_of;
 use crate::release::Released;
 use crate::settle::{quickly, settle};
@@ -170,9 +171,9 @@ impl ThreadCore {
 
     /// Return all frames, innermost first: pc, CFA, file, symbol, the pc's distance from its start, whether it is a
     /// signal's frame, and the registers that are known.
-    fn frames(&self, py: Python<'_>) -> PyResult<Vec<crate::frame::Row>> {
+    fn frames(&self, py: Python<'_>) -> PyResult<Vec<FrameRow>> {
         let frames = self.blocking(py, Doing::Other, Thread::frames)?;
-        Ok(frames.into_iter().map(crate::frame::row_of).collect())
+        frames.into_iter().map(|frame| frame_row_of(py, frame)).collect()
     }
 
     /// Execute one instruction, and all of the function where that is a call.

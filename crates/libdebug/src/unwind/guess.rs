@@ -88,7 +88,7 @@ impl Walk<'_> {
         place: u64,
         saved: Option<u64>,
     ) -> Option<CallerFrame> {
-        let pc = self.stack.word(place).filter(|&pc| self.is_behind_call(pc))?;
+        let pc = self.stack.word(place).filter(|&pc| self.is_behind_call(pc) || self.ends_handler(pc))?;
         let cfa = place.wrapping_add(8);
         let mut kept = match saved {
             Some(place) => {
@@ -117,6 +117,11 @@ impl Walk<'_> {
         }
         let (cfa, pc) = (registers.get(STACK_POINTER)?, registers.get(RETURN_ADDRESS));
         Some(CallerFrame { cfa, pc, registers, is_signal_frame: true })
+    }
+
+    /// Whether a signal's handler returns to `address`: there is no call before, as the kernel has called.
+    fn ends_handler(&mut self, address: u64) -> bool {
+        self.shape_at(address, false) == Shape::Signal
     }
 
     /// Whether a call comes right before `address`, in code.
