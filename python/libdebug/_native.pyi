@@ -259,11 +259,7 @@ class ThreadCore:
     def frames(
         self,
     ) -> list[tuple[int, int | None, str | None, str | None, int | None, bool, dict[str, int]]]:
-        """Return all frames, innermost first.
-
-        Pc, CFA, file, symbol, the pc's distance from its start, whether it is a signal's frame, and the
-        registers that are known.
-        """
+        """Return all frames, innermost first, as `libdebug.data.frame.Frame` takes them."""
 
 @disjoint_base
 class MemoryCore:

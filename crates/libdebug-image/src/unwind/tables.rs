@@ -4,8 +4,8 @@ use std::borrow::Cow;
 use std::sync::OnceLock;
 
 use gimli::{
-    BaseAddresses, CieOrFde, DebugFrame, EhFrame, EhFrameHdr, EndianSlice, FrameDescriptionEntry,
-    LittleEndian, ParsedEhFrameHdr, UnwindOffset, UnwindSection,
+    BaseAddresses, CieOrFde, DebugFrame, EhFrame, EhFrameHdr, EhHdrTable, EndianSlice, FrameDescriptionEntry,
+    LittleEndian, ParsedEhFrameHdr, Pointer, UnwindOffset, UnwindSection,
 };
 use object::read::{CompressedData, CompressionFormat};
 
@@ -97,8 +97,15 @@ impl EhPlace {
         let mut section = EhFrame::new(image.bytes_at(self.section, usize::MAX)?, LittleEndian);
         section.set_address_size(word);
         let header = self.header.and_then(|place| parse_header(image, place, &self.bases, word));
-        Some(EhTables { header, section, bases: &self.bases })
+        let is_usual = self.header.is_some_and(|place| has_usual_form(image, place));
+        Some(EhTables { header, is_usual, section, bases: &self.bases })
     }
+}
+
+/// A count of 32 bits, and rows of two such numbers relative to the header's start: DW_EH_PE_udata4, and
+/// DW_EH_PE_datarel | DW_EH_PE_sdata4. No more rows than that can be in a file; a count of 64 bits could be anything.
+fn has_usual_form(image: &Image, header: FileAddress) -> bool {
+    image.bytes_at(header, 4).is_some_and(|encodings| matches!(encodings, [1, _, 0x03, 0x3b]))
 }
 
 fn parse_header<'a>(
@@ -113,6 +120,8 @@ fn parse_header<'a>(
 /// `.eh_frame` of a file, with its header.
 struct EhTables<'a> {
     header: Option<ParsedEhFrameHdr<Bytes<'a>>>,
+    /// The header's table is of the form that linkers write.
+    is_usual: bool,
     section: EhFrame<Bytes<'a>>,
     bases: &'a BaseAddresses,
 }
@@ -120,9 +129,21 @@ struct EhTables<'a> {
 impl<'a> EhTables<'a> {
     /// `None` when there is no sorted table to look in.
     fn by_header(&self, address: FileAddress) -> Option<Option<Entry<'a>>> {
-        let table = self.header.as_ref()?.table()?;
-        let found = table.fde_for_address(&self.section, self.bases, address.0, EhFrame::cie_from_offset);
-        Some(found.ok())
+        let header = self.header.as_ref().filter(|_| self.is_usual)?;
+        Some(self.look_up(&header.table()?, header.eh_frame_ptr(), address))
+    }
+
+    fn look_up(
+        &self,
+        table: &EhHdrTable<'_, Bytes<'a>>,
+        section_start: Pointer,
+        address: FileAddress,
+    ) -> Option<Entry<'a>> {
+        let found = table.lookup(address.0, self.bases).ok()?.direct().ok()?;
+        // The table may be damaged, and lead to before the section.
+        let offset = usize::try_from(found.checked_sub(section_start.direct().ok()?)?).ok()?;
+        let entry = self.section.fde_from_offset(self.bases, offset.into(), EhFrame::cie_from_offset);
+        entry.ok().filter(|entry| entry.contains(address.0))
     }
 }
 
