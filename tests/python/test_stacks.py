@@ -70,9 +70,10 @@ def test_every_thread_has_its_own_stack() -> None:
 
 
 def test_memory_read_word_by_word_gives_the_same() -> None:
-    with running("stacks-O2", "sort", 3, aslr=False) as fast, running(
-        "stacks-O2", "sort", 3, aslr=False, fast_memory=False
-    ) as slow:
+    with (
+        running("stacks-O2", "sort", 3, aslr=False) as fast,
+        running("stacks-O2", "sort", 3, aslr=False, fast_memory=False) as slow,
+    ):
         at(fast, "stop_here")
         at(slow, "stop_here")
         assert slow.backtrace(as_symbols=True) == fast.backtrace(as_symbols=True)

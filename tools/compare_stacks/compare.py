@@ -63,7 +63,13 @@ KINDS: dict[str, Callable[[Path], list[str]]] = {
     "c-no-tables": fixture("stacks_plain-stripped", "for-ever", "0"),
     "c-stripped": fixture("stacks-stripped", "for-ever", "1"),
     "c++-exceptions": fixture("thrower-O2", "for-ever"),
-    "reads": lambda _: [shutil.which("dd") or "dd", "if=/dev/zero", "of=/dev/null", "bs=1", "count=1000000000"],
+    "reads": lambda _: [
+        shutil.which("dd") or "dd",
+        "if=/dev/zero",
+        "of=/dev/null",
+        "bs=1",
+        "count=1000000000",
+    ],
     "rust": compiled("work.rs", "rustc", "-O", "--edition=2021"),
     "rust-32-threads": lambda work: [*compiled("work.rs", "rustc", "-O", "--edition=2021")(work), "32"],
     "go": compiled("work.go", "go", "build"),
@@ -158,8 +164,9 @@ def report(kind: str, pairs: list[tuple[list[Frame], list[list]]], show: int) ->
     classes, names, depth = Counter[str](), Counter[str](), 0
     unlike = Counter[str]()
     for own, rows in pairs:
-        # GDB takes the 0 that ends the stacks of Go for one more caller.
-        other = rows[:-1] if rows[-1][0] == 0 and len(own) < len(rows) else rows
+        # GDB takes the 0 that ends the stacks of Go for one more caller, and looks for others behind.
+        ends = len(own) < len(rows) and rows[len(own)][0] == 0
+        other = rows[: len(own)] if ends else rows
         difference = classify([frame.pc for frame in own], [row[0] for row in other])
         classes[difference] += 1
         depth += len(own)
