@@ -1,7 +1,7 @@
 """Compares libdebug's stacks with GDB's, frame by frame, at random moments: `python3 compare.py [KIND…]`.
 
-Both look at the same stopped process (see stub.py). For each kind of program the share of stacks is printed whose
-addresses are equal, and of frames whose function is, and the first stacks that differ.
+Both look at the same stopped process (see stub.py). For each kind of program the share of stacks is printed
+whose addresses are equal, and of frames whose function is, and the first stacks that differ.
 """
 
 from __future__ import annotations
@@ -25,9 +25,9 @@ ROOT = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT / "tests" / "fixtures"))
 sys.path.insert(0, str(Path(__file__).parent))
 
-import build  # noqa: E402
 from stub import Stub  # noqa: E402
 
+import build  # noqa: E402
 from libdebug import debugger  # noqa: E402
 
 if TYPE_CHECKING:
@@ -222,7 +222,7 @@ def print_both(difference: str, own: list[Frame], other: list[list]) -> None:
     for place in range(max(len(own), len(other))):
         left = f"{own[place].pc:#x} {own[place]}" if place < len(own) else ""
         right = f"{other[place][0]:#x} {other[place][1]}" if place < len(other) else ""
-        mark = " " if left.split(" ")[0] == right.split(" ")[0] else "!"
+        mark = " " if left.split(" ", maxsplit=1)[0] == right.split(" ", maxsplit=1)[0] else "!"
         print(f"   {mark} {left:60} {right}")
         if place > 25:
             break

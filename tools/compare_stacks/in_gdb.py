@@ -35,7 +35,7 @@ def start_of(frame: gdb.Frame) -> int | None:
 
 
 def stack() -> list[tuple[int, str | None, int | None]]:
-    """Return the frames of the selected thread, without those of inlined functions and of jumps out of functions."""
+    """Return the frames of the selected thread, without those of inlined functions and tail calls."""
     frame, rows = gdb.newest_frame(), []
     try:
         while frame is not None and len(rows) < 5000:

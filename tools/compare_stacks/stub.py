@@ -1,7 +1,7 @@
 """GDB's remote protocol, as far as GDB needs it to look at a process that libdebug has stopped.
 
-GDB thinks that it debugs: its `continue` lets the process run for a moment that chance chooses, and at the stop
-both debuggers look at the same registers and the same memory.
+GDB thinks that it debugs: its `continue` lets the process run for a moment that chance chooses, and at the
+stop both debuggers look at the same registers and the same memory.
 """
 
 from __future__ import annotations
@@ -17,8 +17,8 @@ if TYPE_CHECKING:
     from libdebug import Debugger
 
 # GDB's own order of the registers of amd64; the segment registers and eflags have 32 bits.
-_GENERAL = "rax rbx rcx rdx rsi rdi rbp rsp r8 r9 r10 r11 r12 r13 r14 r15 rip".split()
-_SMALL = "eflags cs ss ds es fs gs".split()
+_GENERAL = ["rax", "rbx", "rcx", "rdx", "rsi", "rdi", "rbp", "rsp", *(f"r{n}" for n in range(8, 16)), "rip"]
+_SMALL = ["eflags", "cs", "ss", "ds", "es", "fs", "gs"]
 
 
 class Stub:

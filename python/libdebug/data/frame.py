@@ -12,8 +12,8 @@ if TYPE_CHECKING:
 class FrameRegisters:
     """The registers of one frame, each an attribute, as far as they can be recovered.
 
-    They are what the thread had at the frame's pc, and has again when it comes back there. What functions need
-    not preserve is lost in all frames but the innermost and those that a signal has interrupted: such a
+    They are what the thread had at the frame's pc, and has again when it comes back there. What functions
+    need not preserve is lost in all frames but the innermost and those that a signal has interrupted: such a
     register raises `AttributeError`.
 
     Example:

@@ -26,12 +26,12 @@ class Stack:
     def backtrace(self, as_symbols: bool = False) -> list[int] | list[str]:
         """Return where the thread is and where its callers go on, innermost first.
 
-        By the call frame information of each file, so code without frame pointers and stripped programs are no
-        obstacle, and handlers of signals neither; by frame pointers where there is none.
+        By the call frame information of each file, so code without frame pointers and stripped programs are
+        no obstacle, and handlers of signals neither; by frame pointers where there is none.
 
         Args:
-            as_symbols: whether to return texts, `symbol+offset` with the offset in hexadecimal, or the address
-                where no symbol is known, instead of addresses.
+            as_symbols: whether to return texts, `symbol+offset` with the offset in hexadecimal, or the
+                address where no symbol is known, instead of addresses.
         """
         if as_symbols:
             return [str(frame) for frame in self.frames]
@@ -50,7 +50,7 @@ class Stack:
         return self._stack_core.saved_ip
 
     def pprint_backtrace(self) -> None:
-        """Print the frames of the stack, innermost first; in colours on a terminal, unless NO_COLOR is set."""
+        """Print the frames, innermost first; in colours on a terminal, unless NO_COLOR is set."""
         from libdebug.utils.pprint_frames import pprint_frames
 
         pprint_frames(self.frames)
@@ -61,7 +61,7 @@ class Stack:
         Breakpoints on the way stop the program before that. In a recursion this call's own end counts.
 
         Args:
-            heuristic: `backtrace`: all threads run until the thread is back at the caller that its stack tells.
+            heuristic: `backtrace`: all threads run until this one is back at the caller that its stack tells.
                 `step-mode`: the thread alone, instruction by instruction.
 
         Raises:

@@ -2,7 +2,7 @@
 
 use super::index;
 
-/// Name and [index](super::index) of each register that unwinding deals with, by its DWARF number.
+/// Name and [index] of each register that unwinding deals with, by its DWARF number.
 ///
 /// ```
 /// use libdebug_arch::x86_64::{dwarf, index};
