@@ -167,6 +167,13 @@ impl HardwareSlots {
         self.0.iter().flatten().map(|cell| cell.address).filter(|&next| next > address).min()
     }
 
+    /// Those that wait for an execution of `address`.
+    pub(crate) fn waiting_at(&self, address: u64) -> impl Iterator<Item = Arc<BreakpointCell>> {
+        let here =
+            move |cell: &&Arc<BreakpointCell>| cell.address == address && cell.watched_bytes().is_none();
+        self.0.iter().flatten().filter(here).cloned()
+    }
+
     fn slot_of(&self, id: BreakpointId) -> Option<usize> {
         self.0.iter().position(|slot| slot.as_ref().is_some_and(|cell| cell.id == id))
     }

@@ -124,10 +124,8 @@ impl Process {
 
     /// The enabled breakpoints that wait for an execution of `address`.
     fn breakpoints_at(&self, address: u64) -> Vec<Arc<BreakpointCell>> {
-        let here = |cell: &&Arc<BreakpointCell>| {
-            cell.address == address && cell.is_enabled() && cell.watched_bytes().is_none()
-        };
-        self.breakpoints.values().filter(here).cloned().collect()
+        let traps = self.sites.get(address).map(|site| site.breakpoints.clone()).unwrap_or_default();
+        traps.into_iter().chain(self.hardware.waiting_at(address)).collect()
     }
 
     /// Steps `tid` until it is at `address`, at most `limit` times, whatever breakpoints and watchpoints it passes.
