@@ -1,18 +1,19 @@
 # ruff: noqa: PYI021 - what is native has its documentation here
 """The engine of libdebug, as Python classes."""
 
-from collections.abc import Callable, Iterable
-from typing import Any, Literal, Self, TypeAlias, final
+from collections.abc import Callable
+from typing import Literal, Self, TypeAlias, final
 
-from typing_extensions import disjoint_base
-
+from libdebug.data.breakpoint import Breakpoint
 from libdebug.data.memory_map_list import MemoryMapList
 from libdebug.data.registers import RegisterFile, Registers, RegistersAvx, RegistersAvx512
 from libdebug.data.signal_catcher import SignalCatcher
 from libdebug.data.syscall_handler import SyscallHandler
 from libdebug.debugger.handling_core import HandlingCore, SyscallEnter, SyscallExit
+from libdebug.memory.memory_core import MemoryCore
 from libdebug.state.thread_context import ThreadContext
 
+_Instruction: TypeAlias = tuple[int, bytes, str, list[str], str, str, int | None, tuple[str, int] | None]
 _Stream: TypeAlias = Literal["stdout", "stderr"]
 
 __all__ = [
@@ -40,6 +41,8 @@ __all__ = [
     "TerminatedError",
     "ThreadCore",
     "WaitTimeoutError",
+    "html_table",
+    "register_table",
     "signal_name",
     "syscall_name",
     "syscall_number",
@@ -76,6 +79,12 @@ class BreakpointError(ValueError):
 class RegisterOverflowError(OverflowError, TypeError):
     """The value has more bits than the register."""
 
+def html_table(heads: list[str], rows: list[list[str]]) -> str:
+    """Return a table in HTML, with a line of heads unless there are none; all texts are escaped."""
+
+def register_table() -> list[tuple[str, Literal["general", "special", "vector", "mmx", "x87"], int]]:
+    """Return all registers that this CPU has: the name of each, what it is for, and its width in bits."""
+
 def signal_name(number: int) -> str:
     """Return the name of a signal's number, as signal(7) has it: `SIGSEGV`, `SIGRTMIN+3`."""
 
@@ -90,77 +99,6 @@ def tracer_syscalls() -> int:
 
     What a stop costs, told exactly on any machine, where time is not.
     """
-
-@final
-class Breakpoint:
-    """A breakpoint or watchpoint.
-
-    It is equal to itself only, and keeps its count after the process has ended.
-    """
-
-    @property
-    def address(self) -> int:
-        """The virtual address."""
-
-    @property
-    def symbol(self) -> str:
-        """The symbol as it was given, or the address in hexadecimal."""
-
-    @property
-    def hit_count(self) -> int:
-        """How often all threads together have hit it. Does not wait for the process to stop."""
-
-    @property
-    def old_value(self) -> int | None:
-        """What the watched bytes held at the hit before the last one, or when the watchpoint was set.
-
-        An unsigned number; None before the first hit, and for what is no watchpoint or only counts.
-        """
-
-    @property
-    def new_value(self) -> int | None:
-        """What the watched bytes held at the last hit, or when the watchpoint was set."""
-
-    @property
-    def hardware(self) -> bool:
-        """Whether it uses a debug register."""
-
-    @property
-    def condition(self) -> str:
-        """What it waits for: `x` execution, `w` writing, `rw` reading or writing."""
-
-    @property
-    def length(self) -> int:
-        """How many bytes it watches."""
-
-    @property
-    def callback(self) -> Literal[True] | Callable[[ThreadContext, Breakpoint], object] | None:
-        """What is called at each hit, with the thread and the breakpoint.
-
-        None stops the process instead, True does nothing but count. May be replaced at any time.
-        """
-
-    @callback.setter
-    def callback(
-        self, callback: Literal[True] | Callable[[ThreadContext, Breakpoint], object] | None
-    ) -> None: ...
-    @property
-    def enabled(self) -> bool:
-        """Whether it is enabled. Reading and changing it wait until the process is stopped."""
-
-    @enabled.setter
-    def enabled(self, on: bool) -> None: ...
-    def enable(self) -> None:
-        """Enable it, effective when the process goes on."""
-
-    def disable(self) -> None:
-        """Disable it, effective when the process goes on."""
-
-    def hit_on(self, thread_context: Any) -> bool:
-        """Return whether the stop that a thread is in was caused by this breakpoint, which is enabled.
-
-        For a debugger, its main thread is meant.
-        """
 
 @final
 class ThreadCore:
@@ -237,6 +175,20 @@ class ThreadCore:
     def call(self, function: int | str, arguments: list[int]) -> int:
         """Call a function of the program, by its address or symbol."""
 
+    @property
+    def parked(self) -> bool:
+        """Whether it stands still while others may run. Does not wait."""
+
+    def interrupt(self) -> None:
+        """Stop it, while all others go on."""
+
+    def disassemble(self, address: int, count: int) -> list[_Instruction]:
+        """Return `count` instructions from a virtual address on, read as this thread would execute them.
+
+        Address, bytes, mnemonic, operands, text, kind, target, and symbol with the distance from its start.
+        Fewer where memory ends.
+        """
+
     def step(self) -> None:
         """Execute one instruction."""
 
@@ -260,29 +212,6 @@ class ThreadCore:
         self,
     ) -> list[tuple[int, int | None, str | None, str | None, int | None, bool, dict[str, int]]]:
         """Return all frames, innermost first, as `libdebug.data.frame.Frame` takes them."""
-
-@disjoint_base
-class MemoryCore:
-    """The memory of a process, by address, by symbol, and relative to files."""
-
-    def __new__(cls, core: DebuggerCore) -> Self: ...
-    def __getitem__(self, key: Any, /) -> bytes:
-        """Return the bytes that the key names."""
-
-    def __setitem__(self, key: Any, value: bytes, /) -> None:
-        """Change the bytes that the key names. All of the value is written, whatever size the key says."""
-
-    def read(self, address: int, size: int) -> bytes:
-        """Return `size` bytes from a virtual address on; OSError if not all of them are mapped."""
-
-    def write(self, address: int, data: bytes) -> None:
-        """Write from a virtual address on; OSError if not all of it is mapped."""
-
-    def read_many(self, places: Iterable[tuple[int, int]]) -> list[bytes]:
-        """Return the bytes of many places at once, each given by virtual address and size.
-
-        Faster than one by one. OSError if one of them is not mapped.
-        """
 
 @final
 class DebuggerCore:
@@ -351,8 +280,8 @@ class DebuggerCore:
 
     @follow_children.setter
     def follow_children(self, on: bool) -> None: ...
-    def cont(self) -> None:
-        """Let all threads go on, and return at once."""
+    def cont(self, only: ThreadCore | None = None) -> None:
+        """Let all threads go on, or one alone, and return at once."""
 
     def wait(self, timeout: float | None = None) -> None:
         """Block until the process has stopped or ended, at most `timeout` seconds."""
@@ -425,8 +354,9 @@ class DebuggerCore:
         condition: str | None = None,
         length: int = 1,
         callback: Literal[True] | Callable[[ThreadContext, Breakpoint], object] | None = None,
+        thread_id: int | None = None,
     ) -> Breakpoint:
-        """Set a breakpoint at a virtual address."""
+        """Set a breakpoint at a virtual address, for all threads or for the one of that id."""
 
     def remove_breakpoint(self, breakpoint: Breakpoint) -> None:
         """Remove a breakpoint: the program's own instruction is back."""

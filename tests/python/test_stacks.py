@@ -193,7 +193,7 @@ def test_colours_are_for_terminals(
     no_color: str, coloured: bool, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("NO_COLOR", no_color)
-    monkeypatch.setattr("sys.stdout.isatty", lambda: True)
+    monkeypatch.setenv("FORCE_COLOR", "1")
     with running("stacks-O2", "sort", 3) as d:
         at(d, "stop_here")
         d.pprint_backtrace()

@@ -79,6 +79,12 @@ pub enum Error {
     /// No map has such a backing file.
     #[error("no memory map is backed by a file called {0:?}")]
     NoSuchFile(String),
+    /// No map is what was chosen, for what the text says.
+    #[error("No memory map found for the specified {0}.")]
+    NoSuchMap(&'static str),
+    /// Memory cannot be searched like this.
+    #[error("{0}")]
+    BadSearch(&'static str),
     /// No image has such a symbol.
     #[error("symbol {name:?} was not found{}: pass an address, or a symbol of a mapped file", in_file(.file))]
     NoSuchSymbol {

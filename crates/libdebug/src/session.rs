@@ -10,7 +10,7 @@ use std::sync::{Arc, Mutex, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGua
 use libdebug_image::Image;
 use libdebug_kernel::{Death, Latch, Pid, ProcessMemory, Signal, Tid, fork_generation, proc};
 
-use crate::breakpoint::{BreakpointCell, BreakpointId};
+use crate::breakpoint::BreakpointCell;
 use crate::debugger::Debugger;
 use crate::error::BoxError;
 use crate::handler::{ExecCallback, HandlerId};
@@ -353,7 +353,7 @@ pub enum StopReason {
     /// The program was started or attached to.
     Started,
     /// It came to this breakpoint, or touched what it watches.
-    Breakpoint(BreakpointId),
+    Breakpoint(HandlerId),
     /// A step has ended.
     Step,
     /// [`Debugger::interrupt`](crate::Debugger::interrupt), or another thread's stop.
@@ -394,6 +394,8 @@ pub(crate) struct ThreadCell {
     pub(crate) stop: Mutex<StopRecord>,
     /// It has come to its exit event: no user code of it will run any more.
     pub(crate) zombie: AtomicBool,
+    /// Its users want it to stand still, whatever the others do.
+    parked: AtomicBool,
     /// The signal of the group-stop that it is in, 0 for none: it stays in it while its process runs.
     group_stop: AtomicI32,
     death: Mutex<Option<Option<Death>>>,
@@ -406,9 +408,18 @@ impl ThreadCell {
             registers: Mutex::default(),
             stop: Mutex::default(),
             zombie: AtomicBool::new(false),
+            parked: AtomicBool::new(false),
             group_stop: AtomicI32::new(0),
             death: Mutex::new(None),
         }
+    }
+
+    pub(crate) fn is_parked(&self) -> bool {
+        self.parked.load(Ordering::Acquire)
+    }
+
+    pub(crate) fn set_parked(&self, parked: bool) {
+        self.parked.store(parked, Ordering::Release);
     }
 
     /// The signal of the group-stop that it is in.

@@ -2,14 +2,13 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
 
 use libdebug_arch::x86_64::debug_registers::{self, Watch, WatchError};
 use libdebug_kernel::{Ptrace, Tid};
 
-use crate::breakpoint::{Access, BreakpointCell, BreakpointId, BreakpointKind, BreakpointSpec};
+use crate::breakpoint::{Access, BreakpointCell, BreakpointKind, BreakpointSpec};
 use crate::error::{BreakpointError, Error, Result};
-use crate::handler::Action;
+use crate::handler::{Action, HandlerId};
 use crate::process::{Process, Run};
 use crate::session::write;
 use crate::stop::SiteFacts;
@@ -174,12 +173,15 @@ impl HardwareSlots {
         self.0.iter().flatten().filter(here).cloned()
     }
 
-    fn slot_of(&self, id: BreakpointId) -> Option<usize> {
-        self.0.iter().position(|slot| slot.as_ref().is_some_and(|cell| cell.id == id))
+    fn slot_of(&self, id: HandlerId) -> Option<usize> {
+        self.0.iter().position(|slot| slot.as_ref().is_some_and(|cell| cell.life.id == id))
     }
 
-    fn control(&self) -> u64 {
-        let slots = self.0.each_ref().map(|slot| slot.as_ref().and_then(|cell| watch(cell)?.ok()));
+    /// What DR7 is to be in `tid`: without the breakpoints of other threads.
+    fn control(&self, tid: Tid) -> u64 {
+        let own = |cell: &&Arc<BreakpointCell>| cell.life.thread.is_none_or(|only| only == tid);
+        let slots =
+            self.0.each_ref().map(|slot| slot.as_ref().filter(own).and_then(|cell| watch(cell)?.ok()));
         debug_registers::control(&slots)
     }
 
@@ -197,7 +199,7 @@ impl HardwareSlots {
                 ptrace.set_debug_register(tid, slot, cell.address)?;
             }
         }
-        ptrace.set_debug_register(tid, DR7, self.control())
+        ptrace.set_debug_register(tid, DR7, self.control(tid))
     }
 }
 
@@ -245,7 +247,7 @@ impl Process {
         cell.see((read == length).then_some(u64::from_le_bytes(bytes)));
     }
 
-    pub(crate) fn remove_hardware(&mut self, id: BreakpointId) -> Result<()> {
+    pub(crate) fn remove_hardware(&mut self, id: HandlerId) -> Result<()> {
         if let Some(slot) = self.hardware.slot_of(id) {
             self.hardware.0[slot] = None;
             self.write_hardware()?;
@@ -266,7 +268,7 @@ impl Process {
     pub(crate) fn wait_at(&mut self, tid: Tid, address: u64) -> bool {
         let kind = BreakpointKind::Hardware { access: Access::Execute, length: 1 };
         let spec = BreakpointSpec { kind, action: Action::Count, ..BreakpointSpec::at(address) };
-        self.hardware.0[0] = Some(Arc::new(BreakpointCell::new(BreakpointId(0), spec)));
+        self.hardware.0[0] = Some(Arc::new(BreakpointCell::new(HandlerId(0), spec)));
         self.site_added(address);
         let written = self.hardware.write(self.ptrace, tid).is_ok();
         if !written {
@@ -279,7 +281,7 @@ impl Process {
     pub(crate) fn restore_hardware(&mut self, users: HardwareSlots) -> Result<()> {
         self.clear_hardware();
         // An execve on the way has ended them all.
-        self.hardware = HardwareSlots(users.0.map(|slot| slot.filter(|cell| cell.is_enabled())));
+        self.hardware = HardwareSlots(users.0.map(|slot| slot.filter(|cell| cell.life.is_enabled())));
         if self.hardware.is_empty() { Ok(()) } else { self.write_hardware() }
     }
 
@@ -330,7 +332,7 @@ impl Process {
 impl Process {
     pub(crate) fn insert_breakpoint(&mut self, cell: &Arc<BreakpointCell>) -> Result<()> {
         self.plant(cell)?;
-        self.breakpoints.insert(cell.id, Arc::clone(cell));
+        self.breakpoints.insert(cell.life.id, Arc::clone(cell));
         self.note_actions();
         Ok(())
     }
@@ -343,10 +345,10 @@ impl Process {
     }
 
     pub(crate) fn enable_breakpoint(&mut self, cell: &Arc<BreakpointCell>, on: bool) -> Result<()> {
-        if !self.breakpoints.contains_key(&cell.id) {
+        if !self.breakpoints.contains_key(&cell.life.id) {
             return Err(BreakpointError::Removed(cell.address).into());
         }
-        if cell.enabled.swap(on, Ordering::AcqRel) == on {
+        if cell.life.set_enabled(on) == on {
             return Ok(());
         }
         match (on, cell.kind) {
@@ -355,7 +357,7 @@ impl Process {
                 self.remove_site(cell.address, &Owner::Breakpoint(Arc::clone(cell)));
                 Ok(())
             }
-            (false, BreakpointKind::Hardware { .. }) => self.remove_hardware(cell.id),
+            (false, BreakpointKind::Hardware { .. }) => self.remove_hardware(cell.life.id),
         }
     }
 

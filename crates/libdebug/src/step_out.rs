@@ -104,7 +104,7 @@ impl Process {
         }
         let stack = self.stack_of(tid)?;
         let pc = self.shown_pc(tid)?;
-        let hits = self.breakpoints_at(pc);
+        let hits = self.breakpoints_at(tid, pc);
         if hits.iter().any(|cell| cell.kind != BreakpointKind::Software) {
             // Or else the CPU would report it once more when the thread goes on.
             let thread = self.threads.get(&tid);
@@ -122,10 +122,11 @@ impl Process {
         Ok(general.as_ref().map_or(0, GeneralRegisters::sp))
     }
 
-    /// The enabled breakpoints that wait for an execution of `address`.
-    fn breakpoints_at(&self, address: u64) -> Vec<Arc<BreakpointCell>> {
+    /// The enabled breakpoints that wait for an execution of `address` by `tid`.
+    fn breakpoints_at(&self, tid: Tid, address: u64) -> Vec<Arc<BreakpointCell>> {
         let traps = self.sites.get(address).map(|site| site.breakpoints.clone()).unwrap_or_default();
-        traps.into_iter().chain(self.hardware.waiting_at(address)).collect()
+        let here = traps.into_iter().chain(self.hardware.waiting_at(address));
+        here.filter(|cell| cell.life.concerns(tid)).collect()
     }
 
     /// Steps `tid` until it is at `address`, at most `limit` times, whatever breakpoints and watchpoints it passes.

@@ -158,7 +158,7 @@ fn resolve_symbol(space: &dyn AddressSpace, symbol: &str, scope: &FileScope) -> 
     Err(Error::NoSuchSymbol { name: name.to_owned(), file: scope_name(scope) })
 }
 
-fn symbol_at(space: &dyn AddressSpace, address: u64) -> Result<Option<(String, u64)>> {
+pub(crate) fn symbol_at(space: &dyn AddressSpace, address: u64) -> Result<Option<(String, u64)>> {
     let maps = space.maps()?;
     let Some(map) = maps.iter().find(|map| map.contains(address) && map.has_file()) else {
         return Ok(None);

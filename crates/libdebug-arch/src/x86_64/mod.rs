@@ -2,6 +2,7 @@
 
 pub mod breakpoint;
 pub mod debug_registers;
+mod disassemble;
 pub mod dwarf;
 mod general;
 pub mod index;
@@ -12,6 +13,7 @@ mod table;
 mod value;
 mod xsave;
 
+pub use disassemble::{CodeSize, Disassembler, LONGEST_INSTRUCTION, NameOf};
 pub use general::{GeneralRegisters, RESUME_FLAG, TRAP_FLAG};
 pub use instruction::{decode, saves_flags};
 pub use register::{Feature, Location, Register, RegisterClass, RegisterError};
