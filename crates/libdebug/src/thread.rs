@@ -226,6 +226,20 @@ impl Thread {
     ///
     /// Breakpoints on the way stop it before, counted as ever. In a recursion it is this frame's own end.
     ///
+    /// ```
+    /// # fn main() -> libdebug::Result<()> {
+    /// let debugger = libdebug::Debugger::builder("/bin/ls").run()?;
+    /// debugger.breakpoint("malloc")?;
+    /// debugger.cont()?;
+    /// debugger.wait()?;
+    /// let thread = debugger.main_thread()?;
+    /// let caller = thread.saved_ip()?;
+    /// thread.finish(libdebug::Finish::Backtrace)?;
+    /// assert_eq!(thread.pc()?, caller);
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
     /// # Errors
     /// [`Error::NoReturnAddress`] for [`Finish::Backtrace`] in the outermost frame, and those of [`Thread::step`].
     pub fn finish(&self, how: Finish) -> Result<()> {

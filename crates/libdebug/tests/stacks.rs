@@ -131,6 +131,24 @@ fn the_caller_is_known_while_exceptions_fly() {
 }
 
 #[test]
+fn the_caller_is_known_in_the_vdso() {
+    let (steps, faults) = walk_through("stacks-O2", &["clock"], "clock_read", 1);
+    assert!(steps > 10 && faults.is_empty(), "{steps} steps: {faults:x?}");
+    let (_debugger, thread) = stopped_at("stacks-O2", &["clock"], "clock_read");
+    let in_vdso = |thread: &Thread| {
+        let frames = thread.frames().unwrap();
+        (frames[0].file.as_deref() == Some("[vdso]")).then_some(frames)
+    };
+    let frames = (0..2000).find_map(|_| {
+        thread.step().unwrap();
+        in_vdso(&thread)
+    });
+    let names: Vec<_> = frames.unwrap().iter().map(ToString::to_string).collect();
+    assert!(names[0].starts_with("time+") || names[0].starts_with("__vdso_time+"), "{names:?}");
+    assert!(names.iter().any(|name| name.starts_with("clock_read+")), "{names:?}");
+}
+
+#[test]
 fn frames_are_in_the_order_of_the_calls() {
     let (_debugger, thread) = stopped_at("stacks-O2", &["sort", "3"], "stop_here");
     let names = names(&thread);

@@ -190,12 +190,16 @@ impl Thread {
     /// By the call frame information of each file, which compilers write for code without frame pointers too; where
     /// there is none, by frame pointers. Through handlers of signals.
     ///
-    /// ```no_run
+    /// ```
     /// # fn main() -> libdebug::Result<()> {
-    /// let debugger = libdebug::Debugger::builder("./program").run()?;
-    /// for pc in debugger.main_thread()?.backtrace()? {
-    ///     println!("{pc:#x}");
-    /// }
+    /// let debugger = libdebug::Debugger::builder("/bin/ls").run()?;
+    /// debugger.breakpoint("malloc")?;
+    /// debugger.cont()?;
+    /// debugger.wait()?;
+    /// let thread = debugger.main_thread()?;
+    /// let addresses = thread.backtrace()?;
+    /// assert_eq!(addresses[0], thread.pc()?);
+    /// assert_eq!(addresses[1], thread.saved_ip()?);
     /// # Ok(())
     /// # }
     /// ```
@@ -207,6 +211,21 @@ impl Thread {
     }
 
     /// As [`Thread::backtrace`], with all that is known of each frame.
+    ///
+    /// ```
+    /// # fn main() -> libdebug::Result<()> {
+    /// let debugger = libdebug::Debugger::builder("/bin/ls").run()?;
+    /// debugger.breakpoint("malloc")?;
+    /// debugger.cont()?;
+    /// debugger.wait()?;
+    /// let frames = debugger.main_thread()?.frames()?;
+    /// for frame in &frames {
+    ///     println!("{:#x} {frame} in {:?}, CFA {:x?}", frame.pc, frame.file, frame.cfa);
+    /// }
+    /// assert_eq!(frames[1].register("rsp"), frames[0].cfa);
+    /// # Ok(())
+    /// # }
+    /// ```
     ///
     /// # Errors
     /// As [`Thread::register`].
