@@ -340,6 +340,16 @@ class DebuggerCore:
     def kill_on_exit(self) -> bool:
         """Whether the process ends with the debugger."""
 
+    def hand_over(self) -> None:
+        """Lend the process to another debugger, stopped as it is."""
+
+    def take_back(self) -> None:
+        """Take the process back from another debugger."""
+
+    @property
+    def handed_over(self) -> bool:
+        """Whether another debugger has the process. Does not wait."""
+
     def set_kill_on_exit(self, on: bool) -> None:
         """Choose whether the process ends with the debugger."""
 

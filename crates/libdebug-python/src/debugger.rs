@@ -131,6 +131,22 @@ impl DebuggerCore {
         Ok(())
     }
 
+    /// Lend the process to another debugger, stopped as it is.
+    fn hand_over(&self, py: Python<'_>) -> PyResult<()> {
+        self.blocking(py, Doing::Other, Debugger::hand_over)
+    }
+
+    /// Take the process back from another debugger.
+    fn take_back(&self, py: Python<'_>) -> PyResult<()> {
+        self.blocking(py, Doing::Other, Debugger::take_back)
+    }
+
+    /// Whether another debugger has the process. Does not wait.
+    #[getter]
+    fn handed_over(&self) -> bool {
+        self.engine.is_handed_over()
+    }
+
     /// Kill the process and wait for its end.
     fn kill(&self, py: Python<'_>) -> PyResult<()> {
         self.blocking(py, Doing::Kill, Debugger::kill)

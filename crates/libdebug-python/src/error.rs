@@ -81,6 +81,10 @@ pub(crate) fn raise(py: Python<'_>, doing: Doing, error: Error) -> PyErr {
         Error::NoProcess => NotDebuggingError::new_err(doing.without_process()),
         Error::Died { .. } => ProcessDiedError::new_err(format!("{} ({text})", doing.with_the_dead())),
         error if error.is_death() => ProcessDiedError::new_err(format!("{} ({text})", doing.with_the_dead())),
+        Error::HandedOver => PyRuntimeError::new_err("Cannot execute this command after migrating to GDB."),
+        Error::LeftHandedOver => PyRuntimeError::new_err(
+            "The process is still in GDB at the end of the callback: call wait_for_gdb() in it.",
+        ),
         Error::InCallback(_) => InCallbackError::new_err("This method is not available in a callback."),
         Error::Terminated => TerminatedError::new_err(text),
         Error::Timeout { .. } => WaitTimeoutError::new_err(text),

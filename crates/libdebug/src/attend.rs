@@ -9,7 +9,7 @@ use libdebug_kernel::Tid;
 
 use crate::breakpoint::{Breakpoint, BreakpointCell};
 use crate::debugger::Debugger;
-use crate::error::BoxError;
+use crate::error::{BoxError, Error};
 use crate::handler::{Action, CallbackResult};
 use crate::mailbox::lock;
 use crate::process::{Happening, Process};
@@ -139,8 +139,12 @@ impl Tracer {
     }
 
     fn callback_ended(&self, tid: Tid, result: std::result::Result<(), BoxError>) -> bool {
-        let Err(error) = result else { return false };
-        self.fail(tid, error)
+        match result {
+            Err(error) => self.fail(tid, error),
+            // Nothing can go on that is not here.
+            Ok(()) if self.is_away() => self.fail(tid, Box::new(Error::LeftHandedOver)),
+            Ok(()) => false,
+        }
     }
 
     /// Something failed at an event of `tid`: the process stops, and the next wait says so.

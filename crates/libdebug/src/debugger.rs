@@ -335,7 +335,8 @@ impl Debugger {
     /// Whether a process is under debug: run or attached to, and neither killed nor detached since. Does not
     /// wait.
     pub fn is_debugging(&self) -> bool {
-        self.open_session().is_ok()
+        let open = |session: Arc<Session>| !session.closed.load(Ordering::Acquire);
+        self.check_owner().is_ok() && self.shared.session().is_some_and(open)
     }
 
     /// The code that the process exited with; `None` when it has not, or was killed by a signal.

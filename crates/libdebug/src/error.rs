@@ -20,6 +20,12 @@ pub enum Error {
     /// Nothing is being debugged: not run yet, killed, or detached.
     #[error("no process is being debugged: run a program or attach to one first")]
     NoProcess,
+    /// A callback has lent the process to another debugger and ended without taking it back.
+    #[error("a callback has ended while another debugger has the process: it has to take it back before")]
+    LeftHandedOver,
+    /// Another debugger has the process.
+    #[error("another debugger has the process: take it back first")]
+    HandedOver,
     /// The process or thread has ended; what it left (registers, exit code) can still be read.
     #[error("thread {tid} is dead ({})", .how.map_or("killed".to_owned(), describe_death))]
     Died {

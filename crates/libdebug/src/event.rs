@@ -157,6 +157,9 @@ impl Process {
 
     fn on_signal(&mut self, tid: Tid, signal: Signal, bell: &Bell) -> Result<()> {
         self.restore_signal(tid, signal);
+        if self.is_own_cont(tid, signal) {
+            return self.go_on(tid, bell);
+        }
         self.note_signal(tid, Some(signal), Some(signal));
         if self.lost_its_stub(tid, signal)? {
             self.note_signal(tid, None, None);

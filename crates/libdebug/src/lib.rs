@@ -41,6 +41,7 @@ mod event;
 mod family;
 mod handler;
 mod handling;
+mod handover;
 mod host;
 mod immediate;
 mod inherit;

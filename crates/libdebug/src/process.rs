@@ -12,6 +12,7 @@ use crate::acceleration::Filters;
 use crate::breakpoint::BreakpointCell;
 use crate::displaced::Displaced;
 use crate::handler::HandlerId;
+use crate::handover::Away;
 use crate::mailbox::lock;
 use crate::placement::Placement;
 use crate::roll::Roll;
@@ -154,6 +155,10 @@ pub(crate) struct Process {
     /// Every breakpoint only counts: nobody is going to look at registers at a hit.
     pub(crate) only_native: bool,
     pub(crate) placement: Placement,
+    /// What is kept of it while another debugger has it.
+    pub(crate) away: Option<Away>,
+    /// A SIGCONT of ours is on its way to it.
+    pub(crate) drops_cont: bool,
 }
 
 impl Process {
@@ -182,6 +187,8 @@ impl Process {
             promised: false,
             only_native: true,
             placement: Placement::new(&shared),
+            away: None,
+            drops_cont: false,
             shared,
         }
     }

@@ -12,7 +12,7 @@ use libdebug_kernel::{Death, Latch, Pid, ProcessMemory, Signal, Tid, fork_genera
 
 use crate::breakpoint::BreakpointCell;
 use crate::debugger::Debugger;
-use crate::error::BoxError;
+use crate::error::{BoxError, Error, Result};
 use crate::handler::{ExecCallback, HandlerId};
 use crate::host::Host;
 use crate::io::{Foreground, ProcessIo};
@@ -255,6 +255,8 @@ pub(crate) struct Session {
     /// Kill, detach or another run have ended it: handles to it are history.
     pub(crate) closed: AtomicBool,
     pub(crate) detached: AtomicBool,
+    /// Another debugger has it, for a while.
+    pub(crate) handed_over: AtomicBool,
     /// Counts published stops, so that what was read at one stop is not taken for another's.
     pub(crate) stops: AtomicU64,
     pub(crate) threads: RwLock<Vec<Arc<ThreadCell>>>,
@@ -273,6 +275,7 @@ impl Session {
             phase: AtomicU8::new(Phase::Stopped as u8),
             closed: AtomicBool::new(false),
             detached: AtomicBool::new(false),
+            handed_over: AtomicBool::new(false),
             stops: AtomicU64::new(1),
             threads: RwLock::new(Vec::new()),
             memory: RwLock::new(Arc::new(memory)),
@@ -334,6 +337,11 @@ impl Session {
         living
             .filter(|_| threads.first().is_some_and(|leader| gone(leader)))
             .map_or(self.pid, |cell| Pid(cell.tid.0))
+    }
+
+    /// Refuses requests while another debugger has the process.
+    pub(crate) fn check_present(&self) -> Result<()> {
+        if self.handed_over.load(Ordering::Acquire) { Err(Error::HandedOver) } else { Ok(()) }
     }
 
     pub(crate) fn forget_maps(&self) {

@@ -337,7 +337,7 @@ impl Process {
         Ok(())
     }
 
-    fn plant(&mut self, cell: &Arc<BreakpointCell>) -> Result<()> {
+    pub(crate) fn plant(&mut self, cell: &Arc<BreakpointCell>) -> Result<()> {
         match cell.kind {
             BreakpointKind::Software => self.insert_site(cell.address, Owner::Breakpoint(Arc::clone(cell))),
             BreakpointKind::Hardware { .. } => self.insert_hardware(cell),

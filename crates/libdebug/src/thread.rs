@@ -65,7 +65,9 @@ impl Thread {
     /// Whether nothing has to be waited for, and the process was not let go.
     #[inline]
     pub(crate) fn is_settled(&self) -> bool {
-        let held = |session: &Arc<Session>| !session.detached.load(Ordering::Acquire);
+        let held = |session: &Arc<Session>| {
+            !session.detached.load(Ordering::Acquire) && !session.handed_over.load(Ordering::Acquire)
+        };
         self.session.as_ref().is_some_and(held) && (self.debugger.is_settled() || self.cell.is_parked())
     }
 

@@ -32,6 +32,8 @@ pub(crate) enum Command {
         answer: Responder<Result<Arc<Session>>>,
     },
     Detach(Responder<Result<()>>),
+    HandOver(Responder<Result<()>>),
+    TakeBack(Responder<Result<()>>),
     Kill(Responder<Result<()>>),
     /// Lets all threads go on that are not parked.
     Cont,
@@ -179,6 +181,8 @@ impl Tracer {
             Command::Launch(spec, answer) => answer.send(self.launch(*spec)),
             Command::Attach { pid, kill_on_exit, answer } => answer.send(self.attach(pid, kill_on_exit)),
             Command::Detach(answer) => answer.send(self.finish(|process, bell| process.detach(bell))),
+            Command::HandOver(answer) => answer.send(self.hand_over()),
+            Command::TakeBack(answer) => answer.send(self.take_back()),
             Command::Kill(answer) => answer.send(self.finish(|process, bell| process.kill(bell))),
             Command::Cont => self.cont(),
             Command::Park(tid, answer) => answer.send(self.park(tid)),

@@ -24,6 +24,25 @@ impl Foreground {
         self
     }
 
+    /// Gives the terminal back, for a while or for ever.
+    pub(crate) fn suspend(&self) {
+        let terminal = stdin();
+        if terminal_foreground(terminal.as_fd()).is_some_and(|current| self.is_ours_to_return(current)) {
+            // Nothing is left to do when the terminal is gone, or the previous group is.
+            let _ = set_foreground(terminal.as_fd(), self.previous);
+        }
+    }
+
+    /// The program has it again, unless somebody else has taken it meanwhile.
+    pub(crate) fn restore(&self) {
+        let terminal = stdin();
+        if let Some(child) = self.child
+            && terminal_foreground(terminal.as_fd()) == Some(self.previous)
+        {
+            let _ = set_foreground(terminal.as_fd(), child);
+        }
+    }
+
     /// A shell may have taken the terminal from the program meanwhile, and keeps it then. Without a child the
     /// one that failed to start may still have moved itself to the foreground.
     fn is_ours_to_return(&self, current: Pid) -> bool {
@@ -33,10 +52,6 @@ impl Foreground {
 
 impl Drop for Foreground {
     fn drop(&mut self) {
-        let terminal = stdin();
-        if terminal_foreground(terminal.as_fd()).is_some_and(|current| self.is_ours_to_return(current)) {
-            // Nothing is left to do when the terminal is gone, or the previous group is.
-            let _ = set_foreground(terminal.as_fd(), self.previous);
-        }
+        self.suspend();
     }
 }
