@@ -29,6 +29,7 @@ TARGETS = {
     "calls-filtered-64": ["calls.c", "-DFILTERED", "-DTHREADS=64", "-pthread"],
     "calls-notified": ["calls.c", "-DNOTIFIED"],
     "forks": ["forks.c"],
+    "stack": ["stack.c"],
 }
 
 

@@ -110,6 +110,8 @@ ROWS = [
     Row("invoke", "getpid invoked at a stop", RATE, (20_000, 10_000, 1), "-"),
     Row("T1", "step()", RATE, (30_000, 20_000, 5_000), ">= 45k", least=45e3),
     Row("T2", "step_until with a limit", RATE, (30_000, 20_000, 10_000), ">= 0.92 raw", ratio=0.92),
+    Row("T3-short", "step_until without a limit, 10 calls", SPAN, (1, 1, 1), "-", fixed=True),
+    Row("T3-long", "the same, 100,000 calls", SPAN, (1, 1, 1), "<= 10 ms", most=10.0, fixed=True, rounds=1),
     Row("P1-40M", "run to entry + kill, host of 40 MiB", RATE, (500, 300, 100),
         ">= 1,500, >= 0.78 raw", ratio=0.78, least=1500),
     Row("P1-4G", "the same, host of 4 GiB", RATE, (500, 300, 30), "= P1-40M", like="P1-40M",
@@ -127,6 +129,8 @@ ROWS = [
     Row("C2-import", "interpreter + import libdebug", SPAN, (10, 10, 3), "<= 20 ms", most=20.0),
     Row("C2-hello", "the first script, whole", SPAN, (10, 10, 3), "<= 30 ms", most=30.0),
     Row("Y1", "first breakpoint by symbol in cc1", SPAN, (1, 1, 1), "<= 2 ms", most=2.0, fixed=True),
+    Row("Y3", "backtrace of 16 frames, again at one stop", SPAN, (5_000, 5_000, 1_000), "<= 0.015 ms",
+        most=0.015),
 ]  # fmt: skip
 
 BY_KEY = {row.key: row for row in ROWS}

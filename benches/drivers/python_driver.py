@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 import event_rows
 import memory_rows
+import stack_rows
 from metering import NOT_OFFERED, Meter, ended, measured, require, started, target, to_the_end
 
 if TYPE_CHECKING:
@@ -241,6 +242,7 @@ ROWS: dict[str, tuple[int, Callable[[int], Meter]]] = {
     "C2-hello": (10, lambda n: interpreter(hello(), n)),
     "Y1": (1, lambda _: first_symbol()),
     **event_rows.ROWS,
+    **stack_rows.ROWS,
     **memory_rows.ROWS,
 }
 

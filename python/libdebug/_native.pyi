@@ -2,8 +2,9 @@
 """The engine of libdebug, as Python classes."""
 
 from collections.abc import Callable
-from typing import Any, Literal, Self, TypeAlias, final
+from typing import Literal, Self, TypeAlias, final
 
+from libdebug.data.breakpoint import Breakpoint
 from libdebug.data.memory_map_list import MemoryMapList
 from libdebug.data.registers import RegisterFile, Registers, RegistersAvx, RegistersAvx512
 from libdebug.data.signal_catcher import SignalCatcher
@@ -102,85 +103,6 @@ def tracer_syscalls() -> int:
     """
 
 @final
-class Breakpoint:
-    """A breakpoint or watchpoint.
-
-    It is equal to itself only, and keeps its count after the process has ended.
-    """
-
-    @property
-    def address(self) -> int:
-        """The virtual address."""
-
-    @property
-    def symbol(self) -> str:
-        """The symbol as it was given, or the address in hexadecimal."""
-
-    @property
-    def thread_id(self) -> int | None:
-        """The id of the one thread that it stops, None for all."""
-
-    @property
-    def hit_count(self) -> int:
-        """How often all threads together have hit it. Does not wait for the process to stop."""
-
-    @property
-    def old_value(self) -> int | None:
-        """What the watched bytes held at the hit before the last one, or when the watchpoint was set.
-
-        An unsigned number; None before the first hit, and for what is no watchpoint or only counts.
-        """
-
-    @property
-    def new_value(self) -> int | None:
-        """What the watched bytes held at the last hit, or when the watchpoint was set."""
-
-    @property
-    def hardware(self) -> bool:
-        """Whether it uses a debug register."""
-
-    @property
-    def condition(self) -> str:
-        """What it waits for: `x` execution, `w` writing, `rw` reading or writing."""
-
-    @property
-    def length(self) -> int:
-        """How many bytes it watches."""
-
-    @property
-    def callback(self) -> Literal[True] | Callable[[ThreadContext, Breakpoint], object] | None:
-        """What is called at each hit, with the thread and the breakpoint.
-
-        None stops the process instead, True does nothing but count. May be replaced at any time.
-        """
-
-    @callback.setter
-    def callback(
-        self, callback: Literal[True] | Callable[[ThreadContext, Breakpoint], object] | None
-    ) -> None: ...
-    @property
-    def enabled(self) -> bool:
-        """Whether it is enabled. Reading and changing it wait until the process is stopped."""
-
-    @enabled.setter
-    def enabled(self, on: bool) -> None: ...
-    def is_enabled(self) -> bool:
-        """Return whether it is enabled right now. Does not wait."""
-
-    def enable(self) -> None:
-        """Enable it, effective when the process goes on."""
-
-    def disable(self) -> None:
-        """Disable it, effective when the process goes on."""
-
-    def _repr_html_(self) -> str: ...
-    def hit_on(self, thread_context: Any) -> bool:
-        """Return whether the stop that a thread is in was caused by this breakpoint, which is enabled.
-
-        For a debugger, its main thread is meant.
-        """
-
-@final
 class ThreadCore:
     """One thread of the process under debug."""
 
@@ -277,6 +199,21 @@ class ThreadCore:
 
     def next(self) -> None:
         """Execute one instruction, and all of the function where that is a call."""
+
+    def finish(self, by_steps: bool) -> None:
+        """Run to the end of the current function: by a stop at the caller, or by steps."""
+
+    @property
+    def saved_ip(self) -> int:
+        """The address that the current function returns to."""
+
+    def backtrace(self) -> list[int]:
+        """Return the pc and all return addresses, innermost first."""
+
+    def frames(
+        self,
+    ) -> list[tuple[int, int | None, str | None, str | None, int | None, bool, dict[str, int]]]:
+        """Return all frames, innermost first, as `libdebug.data.frame.Frame` takes them."""
 
 @final
 class DebuggerCore:

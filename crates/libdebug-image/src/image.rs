@@ -5,6 +5,7 @@ use crate::by_address::AddressIndex;
 use crate::by_name::Names;
 use crate::layout::Layout;
 use crate::table::{Class, Tables};
+use crate::unwind::FrameTables;
 use crate::{FileAddress, FileOffset, ImageError, ImageKind, Machine, Section, Segment, Symbol};
 
 /// The bytes of a file, however they are held: read, mapped, or copied out of a process.
@@ -28,6 +29,7 @@ pub struct Image {
     static_names: Names,
     dynamic_names: Names,
     addresses: OnceLock<AddressIndex>,
+    frames: FrameTables,
 }
 
 impl Image {
@@ -44,6 +46,7 @@ impl Image {
             static_names: Names::default(),
             dynamic_names: Names::default(),
             addresses: OnceLock::new(),
+            frames: FrameTables::default(),
         })
     }
 
@@ -145,7 +148,7 @@ impl Image {
     pub fn offset_of(&self, address: FileAddress) -> Option<FileOffset> {
         let inside = |segment: &&Segment| address.0.wrapping_sub(segment.address.0) < segment.file_size;
         let segment = self.layout.segments.iter().find(inside)?;
-        Some(FileOffset(segment.offset.0.checked_add(address.0 - segment.address.0)?))
+        Some(FileOffset(segment.offset.0.checked_add(address.0.wrapping_sub(segment.address.0))?))
     }
 
     /// The address of the byte at that place in the file; `None` when it is not loaded.
@@ -153,7 +156,7 @@ impl Image {
     pub fn address_of(&self, offset: FileOffset) -> Option<FileAddress> {
         let inside = |segment: &&Segment| offset.0.wrapping_sub(segment.offset.0) < segment.file_size;
         let segment = self.layout.segments.iter().find(inside)?;
-        Some(FileAddress(segment.address.0.checked_add(offset.0 - segment.offset.0)?))
+        Some(FileAddress(segment.address.0.checked_add(offset.0.wrapping_sub(segment.offset.0))?))
     }
 
     /// Up to `size` bytes of the file from that address on, as far as its segment goes.
@@ -161,9 +164,18 @@ impl Image {
     pub fn bytes_at(&self, address: FileAddress, size: usize) -> Option<&[u8]> {
         let inside = |segment: &&Segment| address.0.wrapping_sub(segment.address.0) < segment.file_size;
         let segment = self.layout.segments.iter().find(inside)?;
-        let left = segment.file_size - (address.0 - segment.address.0);
+        let left = segment.file_size - address.0.wrapping_sub(segment.address.0);
         let range = crate::layout::span(self.data(), self.offset_of(address)?.0, left.min(size as u64))?;
         self.data().get(range)
+    }
+
+    /// The table by which `.eh_frame` is searched (`PT_GNU_EH_FRAME`).
+    pub(crate) fn eh_frame_header(&self) -> Option<FileAddress> {
+        self.layout.eh_frame_header
+    }
+
+    pub(crate) fn frame_tables(&self) -> &FrameTables {
+        &self.frames
     }
 
     /// The symbol that a user means by that name: a default version before an old one, `.symtab` before

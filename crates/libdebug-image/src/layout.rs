@@ -70,6 +70,8 @@ pub struct Section<'image> {
     pub size: u64,
     /// False when it has no bytes in the file, like `.bss`.
     pub is_in_file: bool,
+    /// True when its bytes in the file are compressed (`SHF_COMPRESSED`), behind a compression header.
+    pub is_compressed: bool,
 }
 
 #[derive(Clone, Debug)]
@@ -79,6 +81,7 @@ pub(crate) struct SectionRow {
     offset: u64,
     size: u64,
     is_in_file: bool,
+    is_compressed: bool,
 }
 
 impl SectionRow {
@@ -89,6 +92,7 @@ impl SectionRow {
             offset: FileOffset(self.offset),
             size: self.size,
             is_in_file: self.is_in_file,
+            is_compressed: self.is_compressed,
         }
     }
 }
@@ -103,6 +107,7 @@ pub(crate) struct Layout {
     pub(crate) sections: Vec<SectionRow>,
     pub(crate) interpreter: Option<Range<usize>>,
     pub(crate) build_id: Option<Range<usize>>,
+    pub(crate) eh_frame_header: Option<FileAddress>,
     pub(crate) symtab: Option<TableSpan>,
     pub(crate) dynsym: Option<TableSpan>,
 }
@@ -172,6 +177,7 @@ impl<'data, E: FileHeader<Endian = LE>> Reader<'data, E> {
             sections: self.section_rows(),
             interpreter: self.interpreter(),
             build_id: self.build_id(),
+            eh_frame_header: self.eh_frame_header(),
             symtab: self.section_table(elf::SHT_SYMTAB),
             dynsym,
             segments,
@@ -192,6 +198,7 @@ impl<'data, E: FileHeader<Endian = LE>> Reader<'data, E> {
             offset: section.sh_offset(LE).into(),
             size: section.sh_size(LE).into(),
             is_in_file: section.sh_type(LE) != elf::SHT_NOBITS,
+            is_compressed: section.sh_flags(LE).contains(elf::SHF_COMPRESSED),
         })
         .collect()
     }
@@ -229,6 +236,12 @@ impl<'data, E: FileHeader<Endian = LE>> Reader<'data, E> {
         let mut programs = self.programs.iter();
         let interpreter = programs.find_map(|program| program.interpreter(LE, self.data).ok()?)?;
         Some(range_of(self.data, interpreter))
+    }
+
+    fn eh_frame_header(&self) -> Option<FileAddress> {
+        let mut programs = self.programs.iter();
+        let header = programs.find(|program| program.p_type(LE) == elf::PT_GNU_EH_FRAME)?;
+        Some(FileAddress(header.p_vaddr(LE).into()))
     }
 
     fn build_id(&self) -> Option<Range<usize>> {

@@ -1,4 +1,4 @@
-//! What an ELF file says: segments, entry point, symbols, build id.
+//! What an ELF file says: segments, entry point, symbols, build id, unwind tables.
 //!
 //! An [`Image`] takes bytes and knows addresses as the file writes them ([`FileAddress`]). It does not know any
 //! process: where a file lies in one is told by [`Image::load_bias`], the only place that relates the two.
@@ -15,9 +15,11 @@ mod image;
 mod layout;
 mod symbol;
 mod table;
+mod unwind;
 
 pub use address::{FileAddress, FileOffset};
 pub use error::ImageError;
 pub use image::{Image, ImageBytes};
 pub use layout::{ImageKind, Machine, Section, Segment};
 pub use symbol::{Symbol, SymbolBinding, SymbolKind};
+pub use unwind::{CallerFrame, FrameRegisters, ReadMemory, UnwindError, UnwindScratch};

@@ -137,3 +137,22 @@ fn section(kind: u32, offset: u64, size: u64, link: u32) -> Vec<u8> {
     header[40..44].copy_from_slice(&link.to_le_bytes());
     header
 }
+
+/// A segment that goes on behind the last address, at the first one.
+#[test]
+fn a_segment_around_the_end_of_the_address_space_is_answered_for() {
+    let mut file = without_section_headers(small_program());
+    let programs = u64::from_le_bytes(file[0x20..0x28].try_into().unwrap()) as usize;
+    for entry in 0..usize::from(file[0x38]) {
+        let address = programs + entry * 56 + 16;
+        file[address..address + 8].copy_from_slice(&(u64::MAX - 0x80).to_le_bytes());
+    }
+    interrogate(file.clone());
+    let image = parse(file).unwrap();
+    for address in [0, 1, 0x40, u64::MAX - 0x80, u64::MAX] {
+        std::hint::black_box((
+            image.bytes_at(FileAddress(address), 64),
+            image.offset_of(FileAddress(address)),
+        ));
+    }
+}

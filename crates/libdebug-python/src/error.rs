@@ -100,6 +100,9 @@ pub(crate) fn raise(py: Python<'_>, doing: Doing, error: Error) -> PyErr {
             "Symbol {name} not found in the specified mapped file. Please specify a valid symbol."
         )),
         Error::BadSymbol(_) => SymbolNotFoundError::new_err(text),
+        Error::NoReturnAddress(_) => PyValueError::new_err(
+            "Failed to get the return address. Check stack frame registers (e.g., base pointer).",
+        ),
         Error::NoSuchSignal(_)
         | Error::Uncatchable(_)
         | Error::NoSuchSyscall(_)

@@ -8,6 +8,7 @@ mod callback;
 mod debugger;
 mod disassembly;
 mod error;
+mod frame;
 mod handling;
 mod host;
 mod html;

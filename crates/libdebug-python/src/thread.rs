@@ -1,10 +1,11 @@
 //! One thread, as the class `ThreadContext` uses it.
 
-use libdebug::{Error, Signal, Thread};
+use libdebug::{Error, Finish, Signal, Thread};
 use pyo3::prelude::*;
 
 use crate::disassembly::{Line, disassemble};
 use crate::error::{Doing, raise};
+use crate::frame::{Row as FrameRow, row_of as frame_row_of};
 use crate::names::registers_of;
 use crate::release::Released;
 use crate::settle::{quickly, settle};
@@ -167,6 +168,30 @@ impl ThreadCore {
     #[pyo3(signature = (address, limit=None))]
     fn step_until(&self, py: Python<'_>, address: u64, limit: Option<u64>) -> PyResult<()> {
         self.blocking(py, Doing::Cont, |thread| thread.step_until(address, limit))
+    }
+
+    /// Run to the end of the current function: by a stop at the caller, or by steps.
+    fn finish(&self, py: Python<'_>, by_steps: bool) -> PyResult<()> {
+        let way = if by_steps { Finish::Steps } else { Finish::Backtrace };
+        self.blocking(py, Doing::Cont, |thread| thread.finish(way))
+    }
+
+    /// The address that the current function returns to.
+    #[getter]
+    fn saved_ip(&self, py: Python<'_>) -> PyResult<u64> {
+        self.blocking(py, Doing::Other, Thread::saved_ip)
+    }
+
+    /// Return the pc and all return addresses, innermost first.
+    fn backtrace(&self, py: Python<'_>) -> PyResult<Vec<u64>> {
+        self.blocking(py, Doing::Other, Thread::backtrace)
+    }
+
+    /// Return all frames, innermost first: pc, CFA, file, symbol, the pc's distance from its start, whether it is a
+    /// signal's frame, and the registers that are known.
+    fn frames(&self, py: Python<'_>) -> PyResult<Vec<FrameRow>> {
+        let frames = self.blocking(py, Doing::Other, Thread::frames)?;
+        frames.into_iter().map(|frame| frame_row_of(py, frame)).collect()
     }
 
     /// Execute one instruction, and all of the function where that is a call.

@@ -36,16 +36,15 @@ impl Tracer {
             None => return self.shared.stopped.set(),
         };
         match call {
-            Ok(Some(behind)) => self.run_to(tid, behind),
+            Ok(Some(behind)) => self.run_to(tid, behind, self.stack_pointer(tid)),
             Ok(None) => self.step(tid, |process, bell| process.step(tid, bell).map(drop)),
             Err(error) => drop(self.go(|_, _| Err(error))),
         }
     }
 
-    /// Runs until `tid` comes to `address` with its stack at or above where it is now, so that a recursion's
-    /// inner frames do not count; or until something else stops the process.
-    fn run_to(&self, tid: Tid, address: u64) {
-        let stack = self.stack_pointer(tid);
+    /// Runs until `tid` comes to `address` with its stack pointer at or above `stack`, so that a recursion's inner
+    /// frames do not count; or until something else stops the process.
+    pub(crate) fn run_to(&self, tid: Tid, address: u64, stack: Option<u64>) {
         if !self.go(|process, bell| process.begin_run_to(address, bell)) {
             return;
         }

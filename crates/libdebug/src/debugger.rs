@@ -16,6 +16,7 @@ use crate::host::{Host, RustHost};
 use crate::io::ProcessIo;
 use crate::mailbox::{Responder, lock, reply};
 use crate::session::{Phase, Session, Shared, read};
+use crate::step_out::WayOut;
 use crate::symbols::FileScope;
 use crate::thread::Thread;
 use crate::tracer::Command;
@@ -228,6 +229,10 @@ impl Debugger {
 
     pub(crate) fn next_thread(&self, tid: Tid) -> Result<()> {
         self.resume_and_wait(Command::Next(tid))
+    }
+
+    pub(crate) fn leave_frame(&self, tid: Tid, way: WayOut) -> Result<()> {
+        self.resume_and_wait(Command::Leave(tid, way))
     }
 
     /// A command that lets the process run, and answers when it is stopped again.

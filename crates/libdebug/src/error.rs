@@ -102,6 +102,9 @@ pub enum Error {
     /// `symbol+offset` with an offset that is not hexadecimal.
     #[error("{0:?} is not a symbol or symbol+hexadecimal offset")]
     BadSymbol(String),
+    /// The frame that a thread is in has no caller, or nothing tells which.
+    #[error("thread {0} is in its outermost frame, or nothing tells where it returns to")]
+    NoReturnAddress(Tid),
     /// A breakpoint that cannot be.
     #[error("{0}")]
     Breakpoint(#[from] BreakpointError),

@@ -64,6 +64,7 @@ mod signal;
 mod site;
 mod space;
 mod step;
+mod step_out;
 mod stop;
 mod symbols;
 mod syscall;
@@ -72,6 +73,7 @@ mod telling;
 mod thread;
 mod tracer;
 mod tree;
+mod unwind;
 mod wait;
 
 pub use acceleration::SyscallFilterMode;
@@ -97,4 +99,5 @@ pub use symbols::{FileScope, Note, Resolved};
 pub use syscall::{
     Observe, SyscallEvent, SyscallFilter, SyscallHandler, SyscallObserver, SyscallSide, SyscallSpec,
 };
-pub use thread::Thread;
+pub use thread::{Finish, Thread};
+pub use unwind::Frame;

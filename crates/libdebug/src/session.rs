@@ -20,6 +20,7 @@ use crate::mailbox::lock;
 use crate::registers::RegisterCache;
 use crate::syscall::SyscallSide;
 use crate::tree::Link;
+use crate::unwind::ModulesSlot;
 
 /// A lock for reading that survives a panic of another holder.
 pub(crate) fn read<T>(lock: &RwLock<T>) -> RwLockReadGuard<'_, T> {
@@ -263,6 +264,8 @@ pub(crate) struct Session {
     /// Addresses that hold a trap of ours now, with the program's own bytes.
     pub(crate) traps: RwLock<BTreeMap<u64, u8>>,
     maps: Mutex<Option<(u64, Arc<[proc::Map]>)>>,
+    /// The images of those maps, for looks at stacks.
+    pub(crate) modules: ModulesSlot,
 }
 
 impl Session {
@@ -278,6 +281,7 @@ impl Session {
             memory: RwLock::new(Arc::new(memory)),
             traps: RwLock::new(BTreeMap::new()),
             maps: Mutex::new(None),
+            modules: ModulesSlot::default(),
         }
     }
 

@@ -6,9 +6,9 @@ use std::sync::Arc;
 use libdebug_arch::x86_64::debug_registers::{self, Watch, WatchError};
 use libdebug_kernel::{Ptrace, Tid};
 
-use crate::breakpoint::{Access, BreakpointCell, BreakpointKind};
+use crate::breakpoint::{Access, BreakpointCell, BreakpointKind, BreakpointSpec};
 use crate::error::{BreakpointError, Error, Result};
-use crate::handler::HandlerId;
+use crate::handler::{Action, HandlerId};
 use crate::process::{Process, Run};
 use crate::session::write;
 use crate::stop::SiteFacts;
@@ -166,6 +166,13 @@ impl HardwareSlots {
         self.0.iter().flatten().map(|cell| cell.address).filter(|&next| next > address).min()
     }
 
+    /// Those that wait for an execution of `address`.
+    pub(crate) fn waiting_at(&self, address: u64) -> impl Iterator<Item = Arc<BreakpointCell>> {
+        let here =
+            move |cell: &&Arc<BreakpointCell>| cell.address == address && cell.watched_bytes().is_none();
+        self.0.iter().flatten().filter(here).cloned()
+    }
+
     fn slot_of(&self, id: HandlerId) -> Option<usize> {
         self.0.iter().position(|slot| slot.as_ref().is_some_and(|cell| cell.life.id == id))
     }
@@ -246,6 +253,36 @@ impl Process {
             self.write_hardware()?;
         }
         Ok(())
+    }
+
+    /// Takes the users' breakpoints out of all debug registers, for a thread that goes on alone.
+    pub(crate) fn suspend_hardware(&mut self) -> HardwareSlots {
+        let users = std::mem::take(&mut self.hardware);
+        if !users.is_empty() {
+            let _ = self.write_hardware();
+        }
+        users
+    }
+
+    /// Has `tid` stop at `address`, by the first debug register; answers whether the kernel lets it.
+    pub(crate) fn wait_at(&mut self, tid: Tid, address: u64) -> bool {
+        let kind = BreakpointKind::Hardware { access: Access::Execute, length: 1 };
+        let spec = BreakpointSpec { kind, action: Action::Count, ..BreakpointSpec::at(address) };
+        self.hardware.0[0] = Some(Arc::new(BreakpointCell::new(HandlerId(0), spec)));
+        self.site_added(address);
+        let written = self.hardware.write(self.ptrace, tid).is_ok();
+        if !written {
+            self.clear_hardware();
+        }
+        written
+    }
+
+    /// Gives the debug registers back to the users' breakpoints.
+    pub(crate) fn restore_hardware(&mut self, users: HardwareSlots) -> Result<()> {
+        self.clear_hardware();
+        // An execve on the way has ended them all.
+        self.hardware = HardwareSlots(users.0.map(|slot| slot.filter(|cell| cell.life.is_enabled())));
+        if self.hardware.is_empty() { Ok(()) } else { self.write_hardware() }
     }
 
     pub(crate) fn clear_hardware(&mut self) {

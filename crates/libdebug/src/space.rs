@@ -11,6 +11,7 @@ use libdebug_kernel::proc;
 use crate::debugger::Debugger;
 use crate::error::Result;
 use crate::session::Session;
+use crate::unwind::Modules;
 
 #[cfg(test)]
 pub(crate) mod kept;
@@ -36,6 +37,11 @@ pub(crate) trait AddressSpace {
 
     /// The path of the program, as its maps name it.
     fn program(&self) -> Result<String>;
+
+    /// Which image each address belongs to. A space that is looked at often keeps the answer.
+    fn modules(&self) -> Result<Arc<Modules>> {
+        Ok(Arc::new(Modules::new(self.maps()?)))
+    }
 }
 
 /// The address space of a process that is stopped.
@@ -68,6 +74,10 @@ impl AddressSpace for LiveSpace<'_> {
 
     fn program(&self) -> Result<String> {
         Ok(proc::executable(self.session.inhabited())?.to_string_lossy().into_owned())
+    }
+
+    fn modules(&self) -> Result<Arc<Modules>> {
+        self.session.modules.of(self.maps()?)
     }
 }
 

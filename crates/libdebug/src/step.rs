@@ -1,9 +1,9 @@
-//! One instruction at a time: step, step_until, next.
+//! One instruction at a time.
 
 use std::sync::atomic::Ordering;
 
 use libdebug_arch::x86_64::TRAP_FLAG;
-use libdebug_arch::{InstructionKind, SavedFlags};
+use libdebug_arch::{Instruction, InstructionKind, SavedFlags};
 use libdebug_kernel::{Bell, Signal, Tid};
 
 use crate::error::Result;
@@ -22,6 +22,15 @@ pub(crate) enum StepEnd {
     Ended,
 }
 
+/// How far a thread that goes on alone gets.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Pace {
+    /// One instruction.
+    Step,
+    /// To the next stop, whatever that is.
+    Run,
+}
+
 /// What a stop in the middle of a step asks for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Next {
@@ -37,19 +46,32 @@ impl Process {
         self.frozen = true;
         let pc = self.shown_pc(tid)?;
         let exposed = self.exposed_flags(tid, pc)?;
-        let end = match self.site_under(tid) {
-            Some(site) => match self.stub_for(tid, site)? {
-                Some(stub) => self.step_from(tid, Some(stub), bell)?,
-                None => self.step_lifted(tid, site, bell)?,
-            },
-            None => self.step_from(tid, None, bell)?,
-        };
+        let end = self.pass(tid, Pace::Step, bell)?;
         if let (StepEnd::Done, Some(place)) = (end, exposed) {
             self.hide_trap_flag(tid, place)?;
         }
         if end == StepEnd::Done {
             self.exit_by_step(tid);
         }
+        self.arrive(tid);
+        Ok(end)
+    }
+
+    /// Lets `tid` go on alone, from a trap at its address too.
+    fn pass(&mut self, tid: Tid, pace: Pace, bell: &Bell) -> Result<StepEnd> {
+        match self.site_under(tid) {
+            Some(site) => match self.stub_for(tid, site)? {
+                Some(stub) => self.go_from(tid, Some(stub), pace, bell),
+                None => self.step_lifted(tid, site, bell),
+            },
+            None => self.go_from(tid, None, pace, bell),
+        }
+    }
+
+    /// As [`Process::step`], to the next stop of any kind.
+    pub(crate) fn advance(&mut self, tid: Tid, pace: Pace, bell: &Bell) -> Result<StepEnd> {
+        self.frozen = true;
+        let end = self.pass(tid, pace, bell)?;
         self.arrive(tid);
         Ok(end)
     }
@@ -94,12 +116,17 @@ impl Process {
         self.sites.get(pc).map(|_| pc)
     }
 
-    fn step_from(&mut self, tid: Tid, mut pc: Option<u64>, bell: &Bell) -> Result<StepEnd> {
+    fn step_from(&mut self, tid: Tid, pc: Option<u64>, bell: &Bell) -> Result<StepEnd> {
+        self.go_from(tid, pc, Pace::Step, bell)
+    }
+
+    fn go_from(&mut self, tid: Tid, mut pc: Option<u64>, pace: Pace, bell: &Bell) -> Result<StepEnd> {
         loop {
-            self.step_once(tid, pc.take(), bell)?;
-            match self.after_step(tid)? {
-                Next::Finish(end) => return Ok(end),
-                Next::Again => {}
+            self.go_once(tid, pc.take(), pace, bell)?;
+            match (self.after_step(tid)?, pace) {
+                (Next::Finish(end), _) => return Ok(end),
+                (Next::Again, Pace::Step) => {}
+                (Next::Again, Pace::Run) => return Ok(StepEnd::Done),
             }
         }
     }
@@ -124,7 +151,7 @@ impl Process {
         Ok(())
     }
 
-    fn step_once(&mut self, tid: Tid, pc: Option<u64>, bell: &Bell) -> Result<()> {
+    fn go_once(&mut self, tid: Tid, pc: Option<u64>, pace: Pace, bell: &Bell) -> Result<()> {
         self.await_release(tid, bell);
         let deliver = self.signal_for_step(tid);
         if let Some(thread) = self.threads.get(&tid) {
@@ -139,8 +166,11 @@ impl Process {
             thread.was_stepped = true;
         }
         let Some(signal) = prepared.filter(|_| !self.is_held(tid)) else { return Ok(()) };
-        let stepped = self.ptrace.step(tid, signal);
-        self.started(tid, stepped)?;
+        let gone = match pace {
+            Pace::Step => self.ptrace.step(tid, signal),
+            Pace::Run => self.ptrace.cont(tid, signal),
+        };
+        self.started(tid, gone)?;
         self.await_thread(tid, bell);
         Ok(())
     }
@@ -240,31 +270,18 @@ impl Process {
         }
     }
 
-    /// Steps `tid` until it is at `address`, at most `limit` times, whatever breakpoints it passes.
-    pub(crate) fn step_until(
-        &mut self,
-        tid: Tid,
-        address: u64,
-        limit: Option<u64>,
-        bell: &Bell,
-    ) -> Result<()> {
-        let mut left = limit.unwrap_or(u64::MAX);
-        while left > 0 && self.step(tid, bell)? == StepEnd::Done {
-            left -= 1;
-            if self.shown_pc(tid)? == address || self.shared.interrupt.load(Ordering::Acquire) {
-                break;
-            }
-        }
-        Ok(())
-    }
-
-    /// Whether the instruction that `tid` is at is a call, and the address behind it.
-    pub(crate) fn call_at(&mut self, tid: Tid) -> Result<Option<u64>> {
+    /// The instruction that `tid` is at.
+    pub(crate) fn instruction_at(&mut self, tid: Tid) -> Result<Option<Instruction>> {
         let pc = self.shown_pc(tid)?;
         let mut code = [0; 16];
         let length = self.session.memory().read(pc, &mut code);
         let code = self.original_bytes(pc, &code[..length]);
-        let instruction = self.isa.decode(&code, pc);
+        Ok(self.isa.decode(&code, pc))
+    }
+
+    /// Whether the instruction that `tid` is at is a call, and the address behind it.
+    pub(crate) fn call_at(&mut self, tid: Tid) -> Result<Option<u64>> {
+        let instruction = self.instruction_at(tid)?;
         Ok(instruction.filter(|found| found.kind == InstructionKind::Call).map(|call| call.next_address()))
     }
 

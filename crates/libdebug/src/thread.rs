@@ -5,7 +5,7 @@ use std::ops::RangeInclusive;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
-use libdebug_arch::x86_64::{Register, RegisterValue, register};
+use libdebug_arch::x86_64::{GeneralRegisters, Register, RegisterValue, register};
 use libdebug_kernel::{Death, Signal, Tid};
 
 use crate::debugger::Debugger;
@@ -14,6 +14,7 @@ use crate::handler::HandlerId;
 use crate::mailbox::lock;
 use crate::registers::{Block, RegisterCache, block_of, layout};
 use crate::session::{Session, StopReason, ThreadCell};
+use crate::step_out::WayOut;
 use crate::tree;
 
 /// The numbers of Linux's signals.
@@ -31,6 +32,17 @@ impl fmt::Debug for Thread {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Thread").field("tid", &self.cell.tid.0).field("death", &self.cell.death()).finish()
     }
+}
+
+/// How [`Thread::finish`] comes to the end of a function.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Finish {
+    /// All threads run until this one is back at the caller that the stack tells: one stop, whatever the function does.
+    #[default]
+    Backtrace,
+    /// Instruction by instruction, all other threads stopped; also where no caller is known, by counting calls and
+    /// returns.
+    Steps,
 }
 
 impl PartialEq for Thread {
@@ -190,7 +202,11 @@ impl Thread {
         self.debugger.step_thread(self.cell.tid)
     }
 
-    /// Steps until the thread is at `address`, at most `limit` times, whatever breakpoints it passes.
+    /// Steps until the thread is at `address`, at most `limit` times. All other threads stay stopped; breakpoints and
+    /// watchpoints on the way are passed, and not counted. At least one step is made.
+    ///
+    /// Without a limit the way's length does not matter: the thread runs to the place, where a debug register stops it.
+    /// It stops where steps would have ended.
     ///
     /// # Errors
     /// As [`Thread::step`].
@@ -206,6 +222,43 @@ impl Thread {
     pub fn next(&self) -> Result<()> {
         self.check_alive()?;
         self.debugger.next_thread(self.cell.tid)
+    }
+
+    /// Runs to the end of the current function: the thread is at the caller then, behind the call.
+    ///
+    /// Breakpoints on the way stop it before, counted as ever. In a recursion it is this frame's own end.
+    ///
+    /// ```
+    /// # fn main() -> libdebug::Result<()> {
+    /// let debugger = libdebug::Debugger::builder("/bin/ls").run()?;
+    /// debugger.breakpoint("malloc")?;
+    /// debugger.cont()?;
+    /// debugger.wait()?;
+    /// let thread = debugger.main_thread()?;
+    /// let caller = thread.saved_ip()?;
+    /// thread.finish(libdebug::Finish::Backtrace)?;
+    /// assert_eq!(thread.pc()?, caller);
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    /// [`Error::NoReturnAddress`] for [`Finish::Backtrace`] in the outermost frame, and those of [`Thread::step`].
+    pub fn finish(&self, how: Finish) -> Result<()> {
+        self.settle()?;
+        self.check_alive()?;
+        let caller = self.current_return();
+        let way = match (how, caller) {
+            (Finish::Backtrace, caller) => WayOut::Run(caller?),
+            (Finish::Steps, Ok(caller)) => WayOut::Steps { caller_stack: Some(caller.stack) },
+            (Finish::Steps, Err(Error::NoReturnAddress(_))) => WayOut::Steps { caller_stack: None },
+            (Finish::Steps, Err(error)) => return Err(error),
+        };
+        self.debugger.leave_frame(self.cell.tid, way)
+    }
+
+    pub(crate) fn general_registers(&self) -> Result<GeneralRegisters> {
+        self.with_block(Block::General, |cache| cache.general().copied().map(Ok))
     }
 
     /// Does `act` with the registers of a stop, of which `block` has been read if it needs that. Another thread can

@@ -19,6 +19,7 @@ use crate::process::{Process, Run};
 use crate::roll::Roll;
 use crate::session::{Session, Shared};
 use crate::signal::{CatcherCell, CatcherSpec};
+use crate::step_out::WayOut;
 use crate::syscall::{SyscallCell, SyscallObserver, SyscallSpec};
 
 /// Everything that a user's thread can ask of the tracer thread.
@@ -46,6 +47,7 @@ pub(crate) enum Command {
         limit: Option<u64>,
     },
     Next(Tid),
+    Leave(Tid, WayOut),
     SetBreakpoint(Box<BreakpointSpec>, Responder<Result<Arc<BreakpointCell>>>),
     RemoveBreakpoint(Arc<BreakpointCell>, Responder<Result<()>>),
     EnableBreakpoint(Arc<BreakpointCell>, bool, Responder<Result<()>>),
@@ -190,6 +192,7 @@ impl Tracer {
                 self.step(tid, |process, bell| process.step_until(tid, address, limit, bell));
             }
             Command::Next(tid) => self.next(tid),
+            Command::Leave(tid, way) => self.leave(tid, way),
             Command::SetBreakpoint(spec, answer) => answer.send(self.set_breakpoint(*spec)),
             Command::RemoveBreakpoint(cell, answer) => answer.send(self.enable(&cell, false, true)),
             Command::EnableBreakpoint(cell, on, answer) => answer.send(self.enable(&cell, on, false)),

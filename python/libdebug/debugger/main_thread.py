@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+from libdebug.state.stack import Stack
 from libdebug.state.thread_context import ThreadContext
 from libdebug.utils.oop.alias import alias_of
 
@@ -12,7 +13,7 @@ if TYPE_CHECKING:
     from libdebug.data.signal_info import SignalInfo
 
 
-class MainThread:
+class MainThread(Stack):
     """Threads, and what a debugger passes on to the first of them."""
 
     _core: DebuggerCore
@@ -31,6 +32,10 @@ class MainThread:
         if not threads:
             raise RuntimeError("No threads available. Did you call `run` or `attach`?")
         return threads[0]
+
+    @property
+    def _stack_core(self) -> ThreadCore:
+        return self._main._core  # noqa: SLF001 - of the same package
 
     @property
     def process_id(self) -> int:

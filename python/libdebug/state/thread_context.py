@@ -7,6 +7,7 @@ from abc import ABCMeta
 
 from libdebug.liblog import liblog
 from libdebug.state.seeing import ThreadSeeing
+from libdebug.state.stack import Stack
 from libdebug.state.thread_handlers import ThreadHandlers
 from libdebug.utils.oop.alias import alias_of
 
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
     from libdebug.memory.abstract_memory_view import AbstractMemoryView
 
 
-class ThreadContext(ThreadHandlers, ThreadSeeing, metaclass=ABCMeta):
+class ThreadContext(ThreadHandlers, ThreadSeeing, Stack, metaclass=ABCMeta):
     """One thread of the process under debug.
 
     It outlives the thread: its ids and last registers can still be read.
@@ -36,6 +37,10 @@ class ThreadContext(ThreadHandlers, ThreadSeeing, metaclass=ABCMeta):
         self._core = core
         self._debugger = debugger
         self.regs = core.regs
+
+    @property
+    def _stack_core(self) -> ThreadCore:
+        return self._core
 
     @property
     def debugger(self) -> Debugger:

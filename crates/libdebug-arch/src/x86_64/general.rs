@@ -17,6 +17,9 @@ pub struct GeneralRegisters(pub [u64; index::COUNT]);
 /// The bit of `eflags` that makes the processor trap after each instruction (TF).
 pub const TRAP_FLAG: u64 = 1 << 8;
 
+/// The bit of `eflags` that lets one instruction pass an execution breakpoint of the debug registers (RF).
+pub const RESUME_FLAG: u64 = 1 << 16;
+
 impl GeneralRegisters {
     /// Whether the program itself has set its trap flag.
     #[must_use]

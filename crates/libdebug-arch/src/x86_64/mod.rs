@@ -3,6 +3,7 @@
 pub mod breakpoint;
 pub mod debug_registers;
 mod disassemble;
+pub mod dwarf;
 mod general;
 pub mod index;
 mod instruction;
@@ -13,7 +14,7 @@ mod value;
 mod xsave;
 
 pub use disassemble::{CodeSize, Disassembler, LONGEST_INSTRUCTION, NameOf};
-pub use general::{GeneralRegisters, TRAP_FLAG};
+pub use general::{GeneralRegisters, RESUME_FLAG, TRAP_FLAG};
 pub use instruction::{decode, saves_flags};
 pub use register::{Feature, Location, Register, RegisterClass, RegisterError};
 pub use relocate::relocate;
