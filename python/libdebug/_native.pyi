@@ -8,9 +8,14 @@ from typing_extensions import disjoint_base
 
 from libdebug.data.memory_map_list import MemoryMapList
 from libdebug.data.registers import RegisterFile, Registers, RegistersAvx, RegistersAvx512
+from libdebug.data import symbol, symbol_table
 from libdebug.data.signal_catcher import SignalCatcher
+from libdebug.data.symbol import *
+from libdebug.data.symbol_table import *
 from libdebug.data.syscall_handler import SyscallHandler
+from libdebug.debugger import source_core
 from libdebug.debugger.handling_core import HandlingCore, SyscallEnter, SyscallExit
+from libdebug.debugger.source_core import *
 from libdebug.state.thread_context import ThreadContext
 
 _Stream: TypeAlias = Literal["stdout", "stderr"]
@@ -45,6 +50,9 @@ __all__ = [
     "syscall_number",
     "tracer_syscalls",
 ]
+__all__ += symbol.__all__
+__all__ += symbol_table.__all__
+__all__ += source_core.__all__
 
 class NotDebuggingError(RuntimeError):
     """No process is being debugged."""

@@ -61,8 +61,8 @@ impl<'data, E: FileHeader<Endian = LE>> Dynamic<'data, E> {
             relocations: self.relocations(),
             got: self.value(elf::DT_PLTGOT),
             binds_now: self.value(elf::DT_BIND_NOW).is_some()
-                || flags & elf::DF_BIND_NOW.0 as u64 != 0
-                || more_flags & elf::DF_1_NOW.0 as u64 != 0,
+                || flags & elf::DF_BIND_NOW.0 != 0
+                || more_flags & elf::DF_1_NOW.0 != 0,
         }
     }
 

@@ -120,7 +120,7 @@ fn x86_jumps(code: &[u8], opcode: &[u8; 2], slot: impl Fn(usize, i32) -> u64) ->
         let operand = i32::from_le_bytes(*code.get(at + 2..)?.first_chunk()?);
         let start = stub_start(code, at);
         // A stub fills a slot of 8 or 16 bytes, the last part of which asks for the address to be looked up.
-        let size = if start % 16 == 0 { 16 } else { 8 };
+        let size = if start.is_multiple_of(16) { 16 } else { 8 };
         Some((start, (start + size).min(code.len()), slot(at, operand)))
     });
     decoded.collect()

@@ -10,6 +10,7 @@ use libdebug_kernel::proc;
 use crate::debugger::Debugger;
 use crate::error::Result;
 use crate::session::Session;
+use crate::symbol_sources::SymbolSources;
 
 /// The address space of a process: of the one under debug, or of a copy that was kept.
 pub(crate) trait AddressSpace {
@@ -18,7 +19,6 @@ pub(crate) trait AddressSpace {
 
     /// Fills `buffer` from `address` on and answers how many bytes came before the first that cannot be read. They are
     /// the program's own: no trap is among them.
-    #[expect(dead_code, reason = "for searches and stacks")]
     fn read(&self, address: u64, buffer: &mut [u8]) -> Result<usize>;
 
     /// The image of a mapped file; `None` for a file that is no ELF image or cannot be opened.
@@ -26,6 +26,9 @@ pub(crate) trait AddressSpace {
 
     /// The path of the program, as its maps name it.
     fn program(&self) -> Result<String>;
+
+    /// Where symbols are looked for.
+    fn symbol_sources(&self) -> Arc<SymbolSources>;
 }
 
 /// The address space of a process that is stopped.
@@ -49,6 +52,10 @@ impl AddressSpace for LiveSpace<'_> {
 
     fn program(&self) -> Result<String> {
         Ok(proc::executable(self.session.inhabited())?.to_string_lossy().into_owned())
+    }
+
+    fn symbol_sources(&self) -> Arc<SymbolSources> {
+        self.debugger.symbol_sources()
     }
 }
 

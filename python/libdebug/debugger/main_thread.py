@@ -33,6 +33,10 @@ class MainThread:
         return threads[0]
 
     @property
+    def _main_core(self) -> ThreadCore:
+        return self._main._core  # noqa: SLF001 - the engine's part is handed to the engine
+
+    @property
     def process_id(self) -> int:
         """The id of the process, also after its end; 0 before there is one."""
         return self._core.pid

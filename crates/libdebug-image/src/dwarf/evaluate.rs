@@ -81,7 +81,8 @@ fn run<'a>(
             EvaluationResult::RequiresFrameBase => evaluation.resume_with_frame_base(around?.frame_base?),
             EvaluationResult::RequiresCallFrameCfa => {
                 let around = around?;
-                evaluation.resume_with_call_frame_cfa(frame.canonical_address(around.context.info.image)?)
+                evaluation
+                    .resume_with_call_frame_cfa(frame.canonical_frame_address(around.context.info.image)?)
             }
             EvaluationResult::RequiresRelocatedAddress(address) => {
                 evaluation.resume_with_relocated_address(address.wrapping_add(frame.load_bias))

@@ -45,8 +45,9 @@ impl Frame<'_> {
         self.registers.read(address, wanted).then(|| u64::from_le_bytes(word))
     }
 
-    /// The canonical frame address, by the call frame information of the image.
-    pub(super) fn canonical_address(&self, image: &Image) -> Option<u64> {
+    /// The canonical frame address: the one that is known, else by the call frame information of the image.
+    #[must_use]
+    pub fn canonical_frame_address(&self, image: &Image) -> Option<u64> {
         self.cfa.or_else(|| self.by_eh_frame(image)).or_else(|| self.by_debug_frame(image))
     }
 

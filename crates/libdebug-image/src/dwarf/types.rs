@@ -31,8 +31,18 @@ pub enum Encoding {
     Float,
     /// 0 is false.
     Boolean,
+    /// A byte of text, with a sign.
+    SignedCharacter,
+    /// A byte of text, without a sign.
+    UnsignedCharacter,
+}
+
+impl Encoding {
     /// A byte of text.
-    Character,
+    #[must_use]
+    pub const fn is_character(self) -> bool {
+        matches!(self, Self::SignedCharacter | Self::UnsignedCharacter)
+    }
 }
 
 /// How the bytes of a value are to be read.
@@ -186,7 +196,7 @@ impl<'r, 'a, 'u> TypeReader<'r, 'a, 'u> {
             dw::DW_TAG_enumeration_type => "enum ",
             _ => "",
         };
-        let is_text = matches!(self.base(&entry, 1).shape, Shape::Number(Encoding::Character))
+        let is_text = matches!(self.base(&entry, 1).shape, Shape::Number(encoding) if encoding.is_character())
             && self.context.number(&entry, dw::DW_AT_byte_size) == Some(1);
         (self.name(&entry, before), is_text)
     }
@@ -296,7 +306,8 @@ const fn encoding(code: dw::DwAte) -> Option<Encoding> {
         dw::DW_ATE_unsigned | dw::DW_ATE_address | dw::DW_ATE_UTF => Some(Encoding::Unsigned),
         dw::DW_ATE_float => Some(Encoding::Float),
         dw::DW_ATE_boolean => Some(Encoding::Boolean),
-        dw::DW_ATE_signed_char | dw::DW_ATE_unsigned_char => Some(Encoding::Character),
+        dw::DW_ATE_signed_char => Some(Encoding::SignedCharacter),
+        dw::DW_ATE_unsigned_char => Some(Encoding::UnsignedCharacter),
         _ => None,
     }
 }

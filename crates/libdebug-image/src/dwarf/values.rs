@@ -43,11 +43,7 @@ fn decode(of: &Type, bytes: &[u8], left: &mut usize) -> Value {
     match &of.shape {
         Shape::Number(encoding) => number(*encoding, bytes),
         Shape::Pointer { .. } => Value::Pointer(unsigned(bytes) as u64),
-        Shape::Array { element, .. }
-            if element.size == 1 && element.shape == Shape::Number(Encoding::Character) =>
-        {
-            Value::Text(bytes.to_vec())
-        }
+        Shape::Array { element, .. } if is_character(element) => Value::Text(bytes.to_vec()),
         Shape::Array { element, count } => array(element, *count, bytes, left),
         Shape::Structure(fields) => {
             let values = fields.iter().map(|field| (field.name.clone(), member(field, bytes, left)));
@@ -59,6 +55,10 @@ fn decode(of: &Type, bytes: &[u8], left: &mut usize) -> Value {
         }
         Shape::Opaque => Value::Opaque(bytes.to_vec()),
     }
+}
+
+fn is_character(of: &Type) -> bool {
+    of.size == 1 && matches!(of.shape, Shape::Number(encoding) if encoding.is_character())
 }
 
 fn array(element: &Type, count: u64, bytes: &[u8], left: &mut usize) -> Value {
@@ -94,8 +94,10 @@ fn number(encoding: Encoding, bytes: &[u8]) -> Value {
         (Encoding::Boolean, 1..=16) => Value::Boolean(unsigned(bytes) != 0),
         (Encoding::Float, 4) => Value::Float(f32::from_bits(unsigned(bytes) as u32).into()),
         (Encoding::Float, 8) => Value::Float(f64::from_bits(unsigned(bytes) as u64)),
-        (Encoding::Signed | Encoding::Character, 1..=16) => Value::Integer(signed(bytes)),
-        (Encoding::Unsigned, 1..=15) => Value::Integer(unsigned(bytes).cast_signed()),
+        (Encoding::Signed | Encoding::SignedCharacter, 1..=16) => Value::Integer(signed(bytes)),
+        (Encoding::Unsigned | Encoding::UnsignedCharacter, 1..=15) => {
+            Value::Integer(unsigned(bytes).cast_signed())
+        }
         _ => Value::Opaque(bytes.to_vec()),
     }
 }
