@@ -60,7 +60,9 @@ def test_filters_by_name_and_by_address() -> None:
         address = d.resolve_symbol("counter_function")
         assert [symbol.name for symbol in d.symbols.filter(address + 4)] == ["counter_function"]
         assert d.symbols.filter(address) == d.symbols["counter_function"]
+        assert "counter" in [symbol.name for symbol in d.symbols.filter(d.resolve_symbol("counter"))]
         assert d.symbols.filter("no_such_symbol") == []
+        assert d.symbols.filter(d.regs.rsp) == []
         for unmapped in (0x10, -1, 1 << 70):
             with pytest.raises(ValueError, match="mapped"):
                 d.symbols.filter(unmapped)

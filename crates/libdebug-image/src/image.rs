@@ -164,6 +164,13 @@ impl Image {
         Some(map_start.wrapping_sub(map_file_offset.wrapping_add(delta)))
     }
 
+    /// Whether the loader maps something at that address: bytes of the file, or zeros.
+    #[must_use]
+    pub fn loads(&self, address: FileAddress) -> bool {
+        let inside = |segment: &Segment| address.0.wrapping_sub(segment.address.0) < segment.memory_size;
+        self.layout.segments.iter().any(inside)
+    }
+
     /// Where in the file the byte of that address lies; `None` when the file has no byte for it.
     #[must_use]
     pub fn offset_of(&self, address: FileAddress) -> Option<FileOffset> {

@@ -50,7 +50,7 @@ pub(crate) struct Symbol {
 enum Held {
     /// In the list of its file, so that a list of all symbols takes little.
     Listed(Arc<FileSymbols>, usize),
-    Own(Own),
+    Own(Box<Own>),
 }
 
 #[derive(Clone, Default)]
@@ -80,7 +80,7 @@ impl Symbol {
         let reference_file = reference_file.unwrap_or_else(|| backing_file.clone());
         let reference_build_id = reference_build_id.unwrap_or_default();
         let own = Own { start, end, name, backing_file, reference_file, reference_build_id, is_external };
-        Self { held: Held::Own(own) }
+        Self { held: Held::Own(Box::new(own)) }
     }
 
     /// Where it begins, relative to where its file is loaded; of a file with a fixed place, the address.
@@ -232,7 +232,12 @@ impl SymbolTable {
 
     /// Return those that a name means: as it stands in the file, or demangled, with parameters or without.
     fn named<'py>(&self, py: Python<'py>, name: &str) -> PyResult<Bound<'py, PyList>> {
-        self.chosen(py, |file| file.named(name))
+        let found = py.detach(|| {
+            let found = self.symbols.named(name);
+            found.into_iter().map(|(file, place)| (Arc::clone(file), place)).collect::<Vec<_>>()
+        });
+        let symbols = found.iter().map(|(file, place)| listed(file, *place));
+        PyList::new(py, symbols.collect::<Vec<_>>())
     }
 
     /// Return those whose name contains a text, demangled or not.

@@ -119,12 +119,16 @@ impl FileSymbols {
     /// The places of the symbols that a name means: as it stands in the file, or readable with or without parameters.
     #[must_use]
     pub fn named(&self, name: &str) -> Vec<usize> {
+        let exact = self.exactly(name);
+        if exact.is_empty() { self.meaning(name) } else { exact }
+    }
+
+    /// The places of the symbols that have that name in the file.
+    fn exactly(&self, name: &str) -> Vec<usize> {
         let by_name = self.by_name.get_or_init(|| self.sorted_names());
         let name_of = |row: &u32| &*self.rows[*row as usize].name;
         let from = by_name.partition_point(|row| name_of(row) < name);
-        let exact: Vec<_> =
-            by_name[from..].iter().take_while(|row| name_of(row) == name).map(|row| *row as usize).collect();
-        if exact.is_empty() { self.meaning(name) } else { exact }
+        by_name[from..].iter().take_while(|row| name_of(row) == name).map(|row| *row as usize).collect()
     }
 
     fn sorted_names(&self) -> Vec<u32> {
@@ -294,7 +298,7 @@ pub struct MappedSymbols {
     pub symbols: Arc<FileSymbols>,
     /// By how much addresses in the process are greater than in the file.
     pub load_bias: u64,
-    ranges: Vec<(u64, u64)>,
+    image: Arc<Image>,
 }
 
 impl SymbolTable {
@@ -321,13 +325,24 @@ impl SymbolTable {
         self.files.iter().flat_map(|file| (0..file.symbols.len()).filter_map(|index| file.symbols.get(index)))
     }
 
+    /// The symbols that a name means, each as its file and its place there. Readable names are looked at only when no
+    /// file has a symbol of exactly that name.
+    #[must_use]
+    pub fn named(&self, name: &str) -> Vec<(&Arc<FileSymbols>, usize)> {
+        let ask = |choose: &dyn Fn(&FileSymbols) -> Vec<usize>| -> Vec<_> {
+            let files = self.files.iter().map(|file| &file.symbols);
+            files.flat_map(|file| choose(file).into_iter().map(move |place| (file, place))).collect()
+        };
+        let exact = ask(&|file| file.exactly(name));
+        if exact.is_empty() { ask(&|file| file.meaning(name)) } else { exact }
+    }
+
     /// The file that is mapped at a virtual address, and that address as the file counts.
     #[must_use]
     pub fn file_at(&self, address: u64) -> Option<(&MappedSymbols, FileAddress)> {
-        let covers =
-            |file: &&MappedSymbols| file.ranges.iter().any(|range| (range.0..range.1).contains(&address));
-        let file = self.files.iter().find(covers)?;
-        Some((file, FileAddress::from_process(address, file.load_bias)))
+        let in_file = |file: &MappedSymbols| FileAddress::from_process(address, file.load_bias);
+        let file = self.files.iter().find(|file| file.image.loads(in_file(file)))?;
+        Some((file, in_file(file)))
     }
 }
 
@@ -360,8 +375,8 @@ pub(crate) fn symbols(space: &dyn AddressSpace) -> Result<SymbolTable> {
         let image = space.image(&file.path)?;
         Some(MappedSymbols {
             load_bias: file.bias(&image)?,
-            ranges: file.maps.iter().map(|map| (map.start, map.end)).collect(),
             symbols: listed(&image, &file.path, &sources),
+            image,
         })
     });
     Ok(SymbolTable { files: files.collect() })

@@ -234,13 +234,16 @@ pub(crate) fn image_at(
     address: u64,
 ) -> Result<Option<(Mapped, Arc<Image>, FileAddress)>> {
     let maps = space.maps()?;
-    let Some(map) = maps.iter().find(|map| map.contains(address) && map.has_file()) else {
-        return Ok(None);
-    };
-    let Some(image) = space.image(&map.path) else { return Ok(None) };
-    let file = mapped(&maps, &map.path);
+    let behind = maps.partition_point(|map| map.start <= address);
+    let Some(map) = maps[..behind].last().filter(|map| map.contains(address)) else { return Ok(None) };
+    // An image's zero-initialized data follows its file-backed maps without a name of its own.
+    let Some(named) = maps[..behind].iter().rev().find(|map| map.has_file()) else { return Ok(None) };
+    let Some(image) = space.image(&named.path) else { return Ok(None) };
+    let file = mapped(&maps, &named.path);
     let Some(bias) = file.bias(&image) else { return Ok(None) };
-    Ok(Some((file, image, FileAddress::from_process(address, bias))))
+    let address = FileAddress::from_process(address, bias);
+    let is_of_file = map.has_file() || image.loads(address);
+    Ok(is_of_file.then_some((file, image, address)))
 }
 
 const PAGE: u64 = 4096;

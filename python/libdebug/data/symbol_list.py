@@ -94,7 +94,7 @@ class SymbolList(list[Symbol]):
                 name contains it.
 
         Raises:
-            ValueError: no file with symbols is mapped at the address.
+            ValueError: nothing is mapped at the address.
             TypeError: the value is neither.
         """
         if isinstance(value, int):
@@ -113,9 +113,9 @@ class SymbolList(list[Symbol]):
     def _covering(self, address: int) -> list[Symbol]:
         if self._table is not None:
             found = self._table.covering(address) if 0 <= address < 1 << 64 else None
-            if found is None:
-                raise ValueError(f"No file with symbols is mapped at {address:#x}.")
-            return found
+            if found is None and not (self._maps and self._maps.filter(address)):
+                raise ValueError(f"Address {address:#x} is not mapped.")
+            return found or []
         from libdebug.utils.debugging_utils import offset_in_file
 
         file, offset = offset_in_file(address, self._maps if self._maps is not None else [])
@@ -128,6 +128,10 @@ class SymbolList(list[Symbol]):
 
     def _like(self, symbols: Iterable[Symbol]) -> SymbolList:
         return SymbolList(symbols, self._maps)
+
+    def __len__(self) -> int:
+        """Return how many there are."""
+        return len(self._table) if self._table is not None and not self._is_filled else super().__len__()
 
     def __hash__(self) -> int:  # type: ignore[override]
         """Return what tells this list from others."""
@@ -164,7 +168,7 @@ def _added_to(self: SymbolList, other: list[Symbol]) -> list[Symbol]:
     return [*other, *self]
 
 
-_LOOK = ("__len__", "__iter__", "__contains__", "__reversed__", "__eq__", "__ne__", "__lt__", "__le__", "__gt__")
+_LOOK = ("__iter__", "__contains__", "__reversed__", "__eq__", "__ne__", "__lt__", "__le__", "__gt__")
 _LOOK_TOO = ("__ge__", "__add__", "__mul__", "__rmul__", "index", "count", "copy")
 _CHANGE = ("__setitem__", "__delitem__", "__iadd__", "__imul__", "append", "extend", "insert", "pop", "remove")
 _CHANGE_TOO = ("clear", "reverse", "sort")
