@@ -15,6 +15,7 @@ import sys
 from typing import TYPE_CHECKING, Any
 
 import event_rows
+import symbol_rows
 from metering import NOT_OFFERED, Meter, ended, measured, require, started, target, to_the_end
 
 if TYPE_CHECKING:
@@ -281,6 +282,7 @@ ROWS: dict[str, tuple[int, Callable[[int], Meter]]] = {
     "C2-hello": (10, lambda n: interpreter(hello(), n)),
     "Y1": (1, lambda _: first_symbol()),
     **event_rows.ROWS,
+    **symbol_rows.ROWS,
 }
 
 

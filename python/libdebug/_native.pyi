@@ -8,14 +8,18 @@ from typing_extensions import disjoint_base
 
 from libdebug.data.memory_map_list import MemoryMapList
 from libdebug.data.registers import RegisterFile, Registers, RegistersAvx, RegistersAvx512
-from libdebug.data import symbol, symbol_table
 from libdebug.data.signal_catcher import SignalCatcher
-from libdebug.data.symbol import *
-from libdebug.data.symbol_table import *
+from libdebug.data.symbol import Symbol, demangle
+from libdebug.data.symbol_table import (
+    SymbolTable,
+    set_symbol_level,
+    set_symbol_servers,
+    symbol_in_maps,
+    symbol_table,
+)
 from libdebug.data.syscall_handler import SyscallHandler
-from libdebug.debugger import source_core
 from libdebug.debugger.handling_core import HandlingCore, SyscallEnter, SyscallExit
-from libdebug.debugger.source_core import *
+from libdebug.debugger.source_core import image_of, line_addresses, source_line, variable, variables
 from libdebug.state.thread_context import ThreadContext
 
 _Stream: TypeAlias = Literal["stdout", "stderr"]
@@ -50,9 +54,9 @@ __all__ = [
     "syscall_number",
     "tracer_syscalls",
 ]
-__all__ += symbol.__all__
-__all__ += symbol_table.__all__
-__all__ += source_core.__all__
+__all__ += ["Symbol", "SymbolTable", "demangle", "set_symbol_level", "set_symbol_servers"]
+__all__ += ["symbol_in_maps", "symbol_table"]
+__all__ += ["image_of", "line_addresses", "source_line", "variable", "variables"]
 
 class NotDebuggingError(RuntimeError):
     """No process is being debugged."""

@@ -97,7 +97,7 @@ def serving(answers: dict[str, bytes]) -> Iterator[tuple[str, list[str]]]:
             self.end_headers()
             self.wfile.write(body or b"")
 
-        def log_message(self, format: str, *args: object) -> None:
+        def log_request(self, *_: object) -> None:
             pass
 
     server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
@@ -160,7 +160,7 @@ def test_a_server_that_hangs_costs_a_second_in_all(stripped: Stripped) -> None:
     with listening() as url:
         found = stripped.ask(f"{url} {url}")
     assert found["shape::area"] == "False"
-    assert 0.5 < float(found["seconds"]) < 1.5
+    assert 0.5 < float(found["seconds"]) < 2
     assert not stripped.kept.exists()
 
 
@@ -170,7 +170,7 @@ def test_a_server_that_is_not_there_costs_nothing(stripped: Stripped) -> None:
         url = f"http://127.0.0.1:{server.getsockname()[1]}"
         found = stripped.ask(f"{url} http://no-such-host.invalid {url}")
     assert found["shape::area"] == "False"
-    assert float(found["seconds"]) < 1.5
+    assert float(found["seconds"]) < 2
     assert not stripped.kept.exists()
 
 

@@ -101,8 +101,9 @@ def test_a_list_behaves_as_one_before_it_was_looked_at() -> None:
         assert plain == d.symbols
         assert len(d.symbols) == len(plain)
         assert [*d.symbols] == plain
-        assert d.symbols + [] == plain
-        assert [] + d.symbols == plain
+        none: list[Symbol] = []
+        assert d.symbols + none == plain
+        assert none + d.symbols == plain
         assert d.symbols.copy() == plain
         assert plain[5] in d.symbols
         assert sorted(d.symbols, key=id)
@@ -273,7 +274,7 @@ def test_global_variables_have_types(tmp_path: Path) -> None:
         assert repr(paint) == "<enum color paint = <GREEN: 2>>"
         assert origin.value["x"] == 3
         assert origin.address == d.resolve_symbol("origin")
-        with pytest.raises(ValueError, match="no variable 'nothing' is known|no variable \"nothing\""):
+        with pytest.raises(ValueError, match=r"no variable .nothing. is known"):
             d.variable("nothing")
 
 

@@ -11,7 +11,7 @@ use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, sync_channel};
 use std::time::{Duration, Instant, SystemTime};
 
 /// What all answers that bring nothing may take, in milliseconds.
-const PATIENCE: u64 = 950;
+const PATIENCE: u64 = 800;
 /// A server said that it has no such file: ask again after this time. As the elfutils' client has it.
 const MISS_HOLDS: Duration = Duration::from_secs(600);
 /// A file larger than this is not fetched.

@@ -21,7 +21,7 @@ class Symbol:
     ) -> Symbol: ...
     @property
     def start(self) -> int:
-        """Where it begins, relative to where its file is loaded; of a file with a fixed place, the address."""
+        """Where it begins, relative to where its file is loaded; in a file of fixed place, its address."""
 
     @property
     def end(self) -> int:

@@ -90,8 +90,8 @@ class SymbolList(list[Symbol]):
         """Return the symbols that cover an address, or those whose name has a text in it.
 
         Args:
-            value: an address in the process; or a text: symbols of exactly that name come first, then those whose
-                name contains it.
+            value: an address in the process; or a text: symbols of exactly that name come first, then those
+                whose name contains it.
 
         Raises:
             ValueError: nothing is mapped at the address.
@@ -133,6 +133,10 @@ class SymbolList(list[Symbol]):
         """Return how many there are."""
         return len(self._table) if self._table is not None and not self._is_filled else super().__len__()
 
+    def __radd__(self, other: list[Symbol]) -> list[Symbol]:
+        """Return a list of both, where the other one is no list of symbols."""
+        return [*other, *self]
+
     def __hash__(self) -> int:  # type: ignore[override]
         """Return what tells this list from others."""
         return id(self)
@@ -159,22 +163,26 @@ def _filled(name: str, prepare: Callable[[SymbolList], None]) -> Callable[..., A
                 other._fill()  # noqa: SLF001 - of the same class
         return plain(self, *arguments, **named)
 
-    method.__name__, method.__doc__ = name, plain.__doc__
+    method.__name__, method.__doc__, method.__wrapped__ = name, plain.__doc__, plain  # type: ignore[attr-defined]
     return method
-
-
-def _added_to(self: SymbolList, other: list[Symbol]) -> list[Symbol]:
-    """Return a list of both, where the other one is no list of symbols."""
-    return [*other, *self]
 
 
 _LOOK = ("__iter__", "__contains__", "__reversed__", "__eq__", "__ne__", "__lt__", "__le__", "__gt__")
 _LOOK_TOO = ("__ge__", "__add__", "__mul__", "__rmul__", "index", "count", "copy")
-_CHANGE = ("__setitem__", "__delitem__", "__iadd__", "__imul__", "append", "extend", "insert", "pop", "remove")
+_CHANGE = (
+    "__setitem__",
+    "__delitem__",
+    "__iadd__",
+    "__imul__",
+    "append",
+    "extend",
+    "insert",
+    "pop",
+    "remove",
+)
 _CHANGE_TOO = ("clear", "reverse", "sort")
 
 for _name in _LOOK + _LOOK_TOO:
     setattr(SymbolList, _name, _filled(_name, SymbolList._fill))  # noqa: SLF001 - its own module
 for _name in _CHANGE + _CHANGE_TOO:
     setattr(SymbolList, _name, _filled(_name, SymbolList._changed))  # noqa: SLF001 - its own module
-SymbolList.__radd__ = _added_to  # type: ignore[attr-defined]

@@ -18,7 +18,7 @@ class SymbolTable:
         """Return all of them, file by file."""
 
     def named(self, name: str) -> list[Symbol]:
-        """Return those that a name means: as it stands in the file, or demangled, with parameters or without."""
+        """Return those that a name means: as in the file, or demangled, with parameters or without."""
 
     def containing(self, text: str) -> list[Symbol]:
         """Return those whose name contains a text, demangled or not."""
@@ -33,9 +33,10 @@ def set_symbol_level(level: int) -> None:
     """Choose how far to go for symbols, from 0 to 5."""
 
 def set_symbol_servers(urls: list[str], cache: str | PathLike[str]) -> None:
-    """Choose which servers are asked for files of debug information, by URL, and the directory of what they answered."""
+    """Choose which servers are asked for debug files, by URL, and the directory of their answers."""
 
 def symbol_in_maps(address: int, maps: list[tuple[int, int, int, str]]) -> str:
-    """Return what is at an address of a process with these maps (start, end, offset, file) as `symbol+hexadecimal`, or the
-    address in hexadecimal.
+    """Return what is at an address of a process with these maps (start, end, offset, file).
+
+    It is `symbol+hexadecimal`, or the address in hexadecimal where no symbol is known.
     """

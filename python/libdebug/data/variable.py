@@ -6,7 +6,15 @@ TYPE_CHECKING = False  # importing `typing` takes longer than all the rest
 if TYPE_CHECKING:
     from typing import Any, Literal
 
+    from typing_extensions import disjoint_base
+else:
 
+    def disjoint_base(cls: type) -> type:
+        """Return the class: what it says is for type checkers."""
+        return cls
+
+
+@disjoint_base
 class Enumerator(int):
     """A number that may have a name in its program.
 
@@ -37,7 +45,7 @@ class Variable:
         kind: `argument`, `local` or `global`.
         type: its type, as C has it.
         address: where it is in memory; None when it is in registers, or nowhere.
-        value: its value: an int, float or bool; the address for a pointer; bytes for characters and for what is not
+        value: an int, float or bool; the address for a pointer; bytes for characters and for what is not
             understood; a list for an array, a dictionary for a structure; None when it is nowhere.
         text: the characters that it is, or points to, up to the zero; None for anything else.
     """

@@ -6,7 +6,6 @@ TYPE_CHECKING = False  # importing `typing` takes longer than all the rest
 if TYPE_CHECKING:
     from libdebug._native import DebuggerCore, ThreadCore
     from libdebug.data.image import Image
-    from libdebug.data.memory_map_list import MemoryMapList
     from libdebug.data.source_line import SourceLine
     from libdebug.data.symbol_list import SymbolList
     from libdebug.data.variable import Variable
@@ -17,17 +16,9 @@ class Source:
 
     _core: DebuggerCore
 
-    if TYPE_CHECKING:
-
-        @property
-        def maps(self) -> MemoryMapList: ...
-
-        @property
-        def _main_core(self) -> ThreadCore: ...
-
     @property
     def symbols(self) -> SymbolList:
-        """All symbols of the files that the process has mapped, as `libcontext.sym_lvl` allows to look for them.
+        """All symbols of the mapped files, as far as `libcontext.sym_lvl` allows to look for them.
 
         Raises:
             Exception: `libcontext.sym_lvl` is 0.
@@ -37,10 +28,10 @@ class Source:
         from libdebug.data.symbol_table import symbol_table
 
         table = symbol_table(self._core)
-        return SymbolList(maps=self.maps, table=table)
+        return SymbolList(maps=self.maps, table=table)  # type: ignore[attr-defined]
 
     def source_line(self, address: int) -> SourceLine | None:
-        """Return the source line of the instruction at an address; None where there is no debug information."""
+        """Return the source line of an instruction; None where there is no debug information."""
         from libdebug.data.source_line import InlinedCall, SourceLine
         from libdebug.debugger.source_core import source_line
 
@@ -51,9 +42,10 @@ class Source:
         return SourceLine(file, line, column, function, [InlinedCall(*call) for call in inlined])
 
     def line_addresses(self, file: str, line: int) -> list[int]:
-        """Return the addresses where the code of a source line begins: one in each function that has a copy of it.
+        """Return the addresses where the code of a source line begins.
 
-        Of a line without code, they are those of the next one that has. `breakpoint("file.c:42")` takes the first.
+        They are one in each function that has a copy of it; of a line without code, those of the next one
+        that has. `breakpoint("file.c:42")` takes the first.
 
         Args:
             file: the path of a source file, or the end of one.
@@ -79,7 +71,7 @@ class Source:
 
     def variables(self) -> dict[str, Variable]:
         """Return arguments and local variables of the function that the main thread is in, by name."""
-        return variables_of(self._main_core)
+        return variables_of(self._main_core)  # type: ignore[attr-defined]
 
     def image(self, file: str = "binary") -> Image:
         """Return what a mapped file says of itself: sections, segments, mitigations.
@@ -106,7 +98,7 @@ class Source:
 
 
 def variables_of(thread: ThreadCore) -> dict[str, Variable]:
-    """Return arguments and local variables of the function that a thread is in; an inner one hides those around it."""
+    """Return arguments and locals of the function that a thread is in; an inner one hides those around it."""
     from libdebug.data.variable import Enumerator, Variable
     from libdebug.debugger.source_core import variables
 

@@ -12,20 +12,23 @@ _Variable: TypeAlias = tuple[str, Literal["argument", "local", "global"], str, i
 _Line: TypeAlias = tuple[str, int, int, str | None, list[tuple[str, str | None, int | None]]]
 
 def source_line(core: DebuggerCore, address: int) -> _Line | None:
-    """Return the source line of a virtual address: file, line, column, function, and the functions inlined there; or None."""
+    """Return the source line of an address: file, line, column, function, functions inlined; or None."""
 
 def line_addresses(core: DebuggerCore, file: str, line: int) -> list[int]:
     """Return the virtual addresses where the code of a source line begins."""
 
 def variable(core: DebuggerCore, name: str, enumerator: Callable[[int, str | None], int]) -> _Variable:
-    """Return a global variable: name, kind, type, address, value, and the text that it points to. Enumerators are made
-    by `enumerator(value, name)`.
+    """Return a global variable: name, kind, type, address, value, and the text that it points to.
+
+    Enumerators are made by `enumerator(value, name)`.
     """
 
 def variables(thread: ThreadCore, enumerator: Callable[[int, str | None], int]) -> list[_Variable]:
     """Return arguments and local variables of the function that a thread is in, as `variable` does."""
 
 def image_of(core: DebuggerCore, file: str) -> dict[str, Any]:
-    """Return what a mapped file says of itself, as a dictionary: path, load bias, entry, build id, sections (name, address,
-    size, permissions, offset), segments (address, size, permissions, offset, size in the file), mitigations.
+    """Return what a mapped file says of itself.
+
+    It has path, load bias, entry, build id, sections (name, address, size, permissions, offset), segments
+    (address, size, permissions, offset, size in the file), and mitigations.
     """

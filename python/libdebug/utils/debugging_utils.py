@@ -10,7 +10,7 @@ if TYPE_CHECKING:
 
 
 def resolve_address_in_maps(address: int, maps: Sequence[MemoryMap]) -> str:
-    """Return what is at an address: `symbol+hexadecimal`, or the address in hexadecimal where no symbol is known.
+    """Return what is at an address: `symbol+hexadecimal`, or the address in hexadecimal.
 
     The mapped files are looked at as they are now; no process is needed.
 

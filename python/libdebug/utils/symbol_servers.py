@@ -14,7 +14,7 @@ _told: tuple[list[str], str] | None = None
 def tell_symbol_servers() -> None:
     """Have the engine ask the servers that the environment names, as all clients of debuginfod(8) do.
 
-    Without DEBUGINFOD_URLS, and as long as a script does not choose `libcontext.debuginfod_server`, nobody is asked.
+    Without DEBUGINFOD_URLS nobody is asked, unless a script chooses `libcontext.debuginfod_server`.
     """
     global _told  # noqa: PLW0603 - what the engine has been told is as global as the environment
     urls = os.environ.get("DEBUGINFOD_URLS", "").split()
@@ -32,5 +32,5 @@ def _cache() -> str:
     cache = os.environ.get("DEBUGINFOD_CACHE_PATH")
     if cache:
         return cache
-    base = os.environ.get("XDG_CACHE_HOME") or os.path.expanduser("~/.cache")  # noqa: PTH111 - pathlib is slow to import
+    base = os.environ.get("XDG_CACHE_HOME") or f"{os.path.expanduser('~')}/.cache"  # noqa: PTH111 - pathlib is slow to import
     return f"{base}/debuginfod_client"
