@@ -30,6 +30,8 @@ def program(name: str) -> str:
     if name == "rustc" and shutil.which("rustc"):
         asked = subprocess.run(["rustc", "--print", "sysroot"], capture_output=True, text=True, check=True)
         return str(Path(asked.stdout.strip(), "bin", "rustc"))
+    if name == "python3":
+        return str(Path(os.environ.get("BENCH_PYTHON", sys.executable)).resolve())
     return shutil.which(name) or sys.exit(NOT_OFFERED)
 
 

@@ -111,7 +111,7 @@ impl<'data, E: FileHeader<Endian = LE>> Dynamic<'data, E> {
     fn file_rest(&self, address: u64) -> Option<Range<usize>> {
         let inside = |segment: &&Segment| address.wrapping_sub(segment.address.0) < segment.file_size;
         let segment = self.segments.iter().find(inside)?;
-        let skipped = address - segment.address.0;
+        let skipped = address.wrapping_sub(segment.address.0);
         span(self.data, segment.offset.0.checked_add(skipped)?, segment.file_size - skipped)
     }
 }

@@ -176,7 +176,7 @@ impl Image {
     pub fn offset_of(&self, address: FileAddress) -> Option<FileOffset> {
         let inside = |segment: &&Segment| address.0.wrapping_sub(segment.address.0) < segment.file_size;
         let segment = self.layout.segments.iter().find(inside)?;
-        Some(FileOffset(segment.offset.0.checked_add(address.0 - segment.address.0)?))
+        Some(FileOffset(segment.offset.0.checked_add(address.0.wrapping_sub(segment.address.0))?))
     }
 
     /// The address of the byte at that place in the file; `None` when it is not loaded.
@@ -184,7 +184,7 @@ impl Image {
     pub fn address_of(&self, offset: FileOffset) -> Option<FileAddress> {
         let inside = |segment: &&Segment| offset.0.wrapping_sub(segment.offset.0) < segment.file_size;
         let segment = self.layout.segments.iter().find(inside)?;
-        Some(FileAddress(segment.address.0.checked_add(offset.0 - segment.offset.0)?))
+        Some(FileAddress(segment.address.0.checked_add(offset.0.wrapping_sub(segment.offset.0))?))
     }
 
     /// Up to `size` bytes of the file from that address on, as far as its segment goes.
@@ -192,7 +192,7 @@ impl Image {
     pub fn bytes_at(&self, address: FileAddress, size: usize) -> Option<&[u8]> {
         let inside = |segment: &&Segment| address.0.wrapping_sub(segment.address.0) < segment.file_size;
         let segment = self.layout.segments.iter().find(inside)?;
-        let left = segment.file_size - (address.0 - segment.address.0);
+        let left = segment.file_size - address.0.wrapping_sub(segment.address.0);
         let range = crate::layout::span(self.data(), self.offset_of(address)?.0, left.min(size as u64))?;
         self.data().get(range)
     }

@@ -35,7 +35,7 @@ impl Linkage {
         let by_slot: HashMap<u64, &Imported> = imports.iter().map(|import| (import.slot, import)).collect();
         for (address, end, slot) in stubs(image) {
             if let Some(import) = by_slot.get(&slot) {
-                rows.push(row(import, "@plt", address, end - address, SymbolKind::Function));
+                rows.push(row(import, "@plt", address, end.wrapping_sub(address), SymbolKind::Function));
             }
         }
         rows.sort_by_key(|row| row.address);
@@ -111,7 +111,10 @@ fn x86_stubs(image: &Image, (base, code): (u64, &[u8])) -> Vec<(u64, u64, u64)> 
     if image.machine() == Machine::I386 {
         found.extend(x86_jumps(code, &[0xff, 0xa3], |_, operand| got.wrapping_add_signed(operand.into())));
     }
-    found.into_iter().map(|(start, end, slot)| (base + start as u64, base + end as u64, slot)).collect()
+    found
+        .into_iter()
+        .map(|(start, end, slot)| (base.wrapping_add(start as u64), base.wrapping_add(end as u64), slot))
+        .collect()
 }
 
 fn x86_jumps(code: &[u8], opcode: &[u8; 2], slot: impl Fn(usize, i32) -> u64) -> Vec<(usize, usize, u64)> {

@@ -188,3 +188,26 @@ fn a_compressed_section_that_swells_is_refused() {
     }
     assert!(peak_memory_kib() < MOST_MEMORY_KIB);
 }
+
+/// A segment at the end of the address space, whose end is at its beginning.
+#[test]
+fn addresses_that_wrap_around_are_answered_for() {
+    let shop = Workshop::new();
+    let whole = shop.program(&["-g", "-no-pie"]);
+    let original = parse(whole.clone()).unwrap();
+    let headers = u64::from_le_bytes(*whole[0x20..].first_chunk().unwrap()) as usize;
+    let count = usize::from(u16::from_le_bytes(*whole[0x38..].first_chunk().unwrap()));
+    for number in 0..count {
+        for address in [u64::MAX - 0x100, 1 << 63, 0] {
+            let mut file = whole.clone();
+            let at = headers + 56 * number + 16;
+            file[at..at + 8].copy_from_slice(&address.to_le_bytes());
+            let image = parse(file.clone()).unwrap();
+            for asked in [FileAddress(0x10), FileAddress(u64::MAX), original.entry()] {
+                black_box((image.bytes_at(asked, 64), image.offset_of(asked), image.symbol_at(asked)));
+                black_box((image.loads(asked), image.linkage_symbol_at(asked)));
+            }
+            interrogate(file);
+        }
+    }
+}

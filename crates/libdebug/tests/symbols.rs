@@ -118,6 +118,22 @@ fn a_rebuilt_program_has_its_new_addresses() {
 }
 
 #[test]
+fn what_was_read_serves_all_runs_and_all_debuggers() {
+    let shop = Workshop::new("shared");
+    let path = shop.compile("shared", SHAPES, &["-g"]);
+    let debugger = start(&path, SymbolLevel::Tables);
+    let first = debugger.symbols().unwrap();
+    debugger.run(&libdebug::Launch::new(&path)).unwrap();
+    let other = start(&path, SymbolLevel::Tables);
+    for again in [debugger.symbols().unwrap(), other.symbols().unwrap()] {
+        assert!(first.files().len() > 1);
+        for (one, two) in first.files().iter().zip(again.files()) {
+            assert!(std::sync::Arc::ptr_eq(&one.symbols, &two.symbols), "{}", one.symbols.backing_file());
+        }
+    }
+}
+
+#[test]
 fn each_level_knows_more() {
     let shop = Workshop::new("levels");
     let path = shop.compile("levels", SHAPES, &["-g"]);

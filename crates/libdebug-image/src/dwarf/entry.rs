@@ -10,8 +10,8 @@ pub(super) type Entry<'a> = DebuggingInformationEntry<Bytes<'a>>;
 
 /// An entry that completes another one, which completes another one: longer chains are circles.
 const LONGEST_CHAIN: usize = 8;
-/// A function of more pieces than this is none.
-const MOST_PIECES: usize = 4096;
+/// A function or a unit of more pieces than this is damaged.
+const MOST_PIECES: usize = 1 << 18;
 
 /// A unit with the sections that it refers to.
 pub(super) struct Context<'a, 'u> {
@@ -79,14 +79,25 @@ impl<'a> Context<'a, '_> {
 
     /// The pieces of code that an entry covers.
     pub(super) fn pieces(&self, entry: &Entry<'a>) -> Vec<(u64, u64)> {
+        let ranges = entry.attr_value(dw::DW_AT_ranges);
+        let Some(ranges) = ranges else { return self.only_piece(entry).into_iter().collect() };
         let mut pieces = Vec::new();
-        let Ok(mut ranges) = self.dwarf.die_ranges(self.unit, entry) else { return pieces };
+        let Ok(Some(mut ranges)) = self.dwarf.attr_ranges(self.unit, ranges) else { return pieces };
         while let Ok(Some(range)) = ranges.next() {
             if is_code(range.begin, range.end) && pieces.len() < MOST_PIECES {
                 pieces.push((range.begin, range.end));
             }
         }
         pieces
+    }
+
+    /// From `DW_AT_low_pc` to `DW_AT_high_pc`, which is an address or a distance.
+    fn only_piece(&self, entry: &Entry<'a>) -> Option<(u64, u64)> {
+        let address = |value| self.dwarf.attr_address(self.unit, value).ok().flatten();
+        let start = address(entry.attr_value(dw::DW_AT_low_pc)?)?;
+        let end = entry.attr_value(dw::DW_AT_high_pc)?;
+        let end = address(end).or_else(|| Some(start.wrapping_add(end.udata_value()?)))?;
+        is_code(start, end).then_some((start, end))
     }
 
     pub(super) fn number(&self, entry: &Entry<'a>, name: dw::DwAt) -> Option<u64> {

@@ -12,7 +12,7 @@ use crate::demangle::{Spelling, demangle, normal};
 use crate::{FileAddress, Symbol, SymbolBinding, SymbolKind};
 
 /// More functions than any program has: damaged files can describe one many times.
-const MOST: usize = 8 << 20;
+const MOST: usize = 2 << 20;
 
 /// The functions of a file.
 #[derive(Debug, Default)]

@@ -8,6 +8,7 @@ use super::DebugInfo;
 use super::sections::{Bytes, Dwarf, Unit};
 use super::units::Walk;
 use crate::FileAddress;
+use crate::by_name::hash;
 
 /// A unit of more rows than this is damaged.
 const MOST_ROWS: usize = 4 << 20;
@@ -99,15 +100,25 @@ impl<'image> DebugInfo<'image> {
         places
     }
 
+    /// The units that may have a file of that name; their line tables tell.
     fn units_with_file(self, file: &str) -> Vec<u32> {
+        let index = self.store.files.get_or_init(|| self.file_index());
+        let wanted = last_part_hash(file);
+        let from = index.partition_point(|row| row.0 < wanted);
+        index[from..].iter().take_while(|row| row.0 == wanted).map(|row| row.1).collect()
+    }
+
+    /// A hash of the last part of each file's path with the unit whose line table has it, sorted.
+    fn file_index(self) -> Vec<(u32, u32)> {
         let mut walk = Walk::new(self, self.units());
-        let mut found = Vec::new();
-        while let Some((index, unit)) = walk.next() {
-            if files(&walk.dwarf, &unit).iter().any(|path| is_end_of(file, path)) {
-                found.push(index);
-            }
+        let mut index = Vec::new();
+        while let Some((number, unit)) = walk.next() {
+            let files = files(&walk.dwarf, &unit);
+            index.extend(files.iter().map(|path| (last_part_hash(path), number)));
         }
-        found
+        index.sort_unstable();
+        index.dedup();
+        index
     }
 
     pub(super) fn unit_at(self, address: u64) -> Option<u32> {
@@ -166,6 +177,10 @@ impl UnitLines {
             _ => first.address,
         }
     }
+}
+
+fn last_part_hash(path: &str) -> u32 {
+    hash(path.rsplit('/').next().unwrap_or_default().as_bytes())
 }
 
 /// Whether `name` is the path or its last parts.

@@ -27,6 +27,7 @@ pub(crate) struct DebugStore {
     pub(super) units: OnceLock<Units>,
     pub(super) functions: OnceLock<Functions>,
     pub(super) lines: OnceLock<Vec<OnceLock<UnitLines>>>,
+    pub(super) files: OnceLock<Vec<(u32, u32)>>,
     pub(super) globals: OnceLock<Globals>,
 }
 

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use gimli::{Abbreviations, DebugInfoOffset, UnitHeader};
 
 use super::DebugInfo;
+use super::entry::Context;
 use super::sections::{Bytes, Dwarf, Unit};
 
 /// Damaged files have units that all lead to one long table: what reading such tables may cost in all, in bytes.
@@ -35,7 +36,9 @@ impl Units {
         let mut walk = Walk::new(info, &units);
         let mut ranges = Vec::new();
         while let Some((index, unit)) = walk.next() {
-            ranges.extend(unit_ranges(&walk.dwarf, &unit).map(|(start, end)| (start, end, index)));
+            let context = Context { info, dwarf: &walk.dwarf, unit: &unit };
+            let Ok(root) = unit.entry(unit.header.root_offset()) else { continue };
+            ranges.extend(context.pieces(&root).into_iter().map(|(start, end)| (start, end, index)));
             if ranges.len() > MOST_RANGES {
                 break;
             }
@@ -80,14 +83,6 @@ fn rows(dwarf: &Dwarf<'_>) -> Vec<Row> {
         row.abbreviations_end = starts.get(behind).copied().unwrap_or(usize::MAX);
     }
     rows
-}
-
-fn unit_ranges<'a>(dwarf: &Dwarf<'a>, unit: &Unit<'a>) -> impl Iterator<Item = (u64, u64)> + use<'a> {
-    let mut ranges = dwarf.unit_ranges(unit).ok();
-    let next = move || ranges.as_mut()?.next().ok()?;
-    std::iter::from_fn(next)
-        .filter(|range| is_code(range.begin, range.end))
-        .map(|range| (range.begin, range.end))
 }
 
 /// Linkers leave 0, 1 or the highest addresses where they have dropped a function.
