@@ -18,6 +18,8 @@ TARGETS = {
     "threads": ["threads.c", "-pthread"],
     "idle": ["idle.c", "-pthread"],
     "memory": ["memory.c"],
+    "haystack": ["haystack.c"],
+    "haystack-sparse": ["haystack.c", "-DSPARSE"],
     "rest": ["rest.c"],
     "small": ["small.c"],
     "symbols": ["loop.c"],

@@ -8,13 +8,13 @@ from __future__ import annotations
 
 import mmap
 import os
-import random
 import resource
 import subprocess
 import sys
 from typing import TYPE_CHECKING, Any
 
 import event_rows
+import memory_rows
 import symbol_rows
 from metering import NOT_OFFERED, Meter, ended, measured, require, started, target, to_the_end
 
@@ -22,7 +22,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 MIB = 1 << 20
-BLOCK = 64 * MIB
 # f begins with `push %rbp` (1 byte) and `mov %rsp,%rbp` (3 bytes): no instruction begins at f + 2
 INSIDE_AN_INSTRUCTION = 2
 
@@ -111,43 +110,6 @@ def register_reads(name: str, n: int) -> Meter:
     read = compile(f"for _ in range(n): thread.regs.{name}", "read", "exec")
     with measured(meter):
         exec(read, {"n": n, "thread": thread})
-    ended(d)
-    return meter
-
-
-def stopped_with_memory() -> tuple[Any, int]:
-    """Return a debugger whose target has written its 64 MiB, and their address."""
-    d = started("memory")
-    d.breakpoint("ready", file="binary")
-    d.cont()
-    d.wait()
-    return d, d.resolve_symbol("block", "binary")
-
-
-def memory_whole(n: int) -> Meter:
-    """64 MiB as new bytes."""
-    meter = Meter(events=n)
-    d, block = stopped_with_memory()
-    require(len(d.memory[block, BLOCK]), BLOCK)
-    with measured(meter):
-        for _ in range(n):
-            data = d.memory[block, BLOCK]
-            del data
-    ended(d)
-    return meter
-
-
-def memory_random(n: int) -> Meter:
-    """Eight bytes at random places."""
-    meter = Meter(events=n)
-    d, block = stopped_with_memory()
-    dice = random.Random(1)
-    places = [block + dice.randrange(BLOCK // 8) * 8 for _ in range(n)]
-    memory = d.memory
-    with measured(meter):
-        for place in places:
-            data = memory[place, 8]
-    require(int.from_bytes(data, "little"), places[-1] - block)
     ended(d)
     return meter
 
@@ -269,8 +231,6 @@ ROWS: dict[str, tuple[int, Callable[[int], Meter]]] = {
     "B5-64-count": (6_400, lambda n: threads_on_one(64, n, counting=True)),
     "R1-rip": (500_000, lambda n: register_reads("rip", n)),
     "R1-xmm0": (500_000, lambda n: register_reads("xmm0", n)),
-    "M1": (5, memory_whole),
-    "M2": (100_000, memory_random),
     "T1": (10_000, stepping),
     "T2": (10_000, stepping_until),
     "P1-40M": (100, lambda n: start_and_kill("small", n)),
@@ -282,6 +242,7 @@ ROWS: dict[str, tuple[int, Callable[[int], Meter]]] = {
     "C2-hello": (10, lambda n: interpreter(hello(), n)),
     "Y1": (1, lambda _: first_symbol()),
     **event_rows.ROWS,
+    **memory_rows.ROWS,
     **symbol_rows.ROWS,
 }
 

@@ -162,6 +162,8 @@ static const struct {
     {"B5-8-each", threads_allstop, 8000},  {"B5-64-each", threads_allstop, 6400},
     {"B5-8-count", threads_nonstop, 40000}, {"B5-64-count", threads_nonstop, 40000},
     {"R1-rip", registers, 10000000},   {"R1-xmm0", registers, 10000000}, {"M1", memory_whole, 5},
+    {"M1-into", memory_into, 10},      {"M2-batch", memory_batch, 100000},
+    {"M3-dense", find_dense, 2},       {"M3-sparse", find_sparse, 100},
     {"M2", memory_random, 100000},     {"T1", step_handed, 20000},       {"T2", step_until, 20000},
     {"P1-40M", start_kill, 300},       {"P1-4G", start_kill, 300},       {"P1-symbols", start_kill, 300},
     {"P2", attach_detach, 20},         {"C1", waiting, 2000},            {"C2-import", interpreter, 10},

@@ -83,7 +83,7 @@ static inline int is_trap(int status)
 row_fn break_jump, break_slot, break_many, break_hardware, break_synchronous;
 row_fn threads_nonstop, threads_allstop;
 row_fn step_handed, step_until, registers;
-row_fn memory_whole, memory_random;
+row_fn memory_whole, memory_into, memory_random, memory_batch, find_dense, find_sparse;
 row_fn every_syscall, filtered_syscalls, notified_syscalls, invoked_syscall;
 row_fn fork_storm;
 row_fn start_kill, attach_detach, waiting, interpreter, symbol;

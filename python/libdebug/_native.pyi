@@ -1,11 +1,10 @@
 # ruff: noqa: PYI021 - what is native has its documentation here
 """The engine of libdebug, as Python classes."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from typing import Any, Literal, Self, TypeAlias, final
 
-from typing_extensions import disjoint_base
-
+from libdebug.commlink.pipe_core import PipeCore
 from libdebug.data.memory_map_list import MemoryMapList
 from libdebug.data.registers import RegisterFile, Registers, RegistersAvx, RegistersAvx512
 from libdebug.data.signal_catcher import SignalCatcher
@@ -20,9 +19,10 @@ from libdebug.data.symbol_table import (
 from libdebug.data.syscall_handler import SyscallHandler
 from libdebug.debugger.handling_core import HandlingCore, SyscallEnter, SyscallExit
 from libdebug.debugger.source_core import image_of, line_addresses, source_line, variable, variables
+from libdebug.memory.memory_core import MemoryCore
 from libdebug.state.thread_context import ThreadContext
 
-_Stream: TypeAlias = Literal["stdout", "stderr"]
+_Instruction: TypeAlias = tuple[int, bytes, str, list[str], str, str, int | None, tuple[str, int] | None]
 
 __all__ = [
     "Breakpoint",
@@ -49,6 +49,8 @@ __all__ = [
     "TerminatedError",
     "ThreadCore",
     "WaitTimeoutError",
+    "html_table",
+    "register_table",
     "signal_name",
     "syscall_name",
     "syscall_number",
@@ -88,6 +90,12 @@ class BreakpointError(ValueError):
 class RegisterOverflowError(OverflowError, TypeError):
     """The value has more bits than the register."""
 
+def html_table(heads: list[str], rows: list[list[str]]) -> str:
+    """Return a table in HTML, with a line of heads unless there are none; all texts are escaped."""
+
+def register_table() -> list[tuple[str, Literal["general", "special", "vector", "mmx", "x87"], int]]:
+    """Return all registers that this CPU has: the name of each, what it is for, and its width in bits."""
+
 def signal_name(number: int) -> str:
     """Return the name of a signal's number, as signal(7) has it: `SIGSEGV`, `SIGRTMIN+3`."""
 
@@ -117,6 +125,10 @@ class Breakpoint:
     @property
     def symbol(self) -> str:
         """The symbol as it was given, or the address in hexadecimal."""
+
+    @property
+    def thread_id(self) -> int | None:
+        """The id of the one thread that it stops, None for all."""
 
     @property
     def hit_count(self) -> int:
@@ -162,12 +174,16 @@ class Breakpoint:
 
     @enabled.setter
     def enabled(self, on: bool) -> None: ...
+    def is_enabled(self) -> bool:
+        """Return whether it is enabled right now. Does not wait."""
+
     def enable(self) -> None:
         """Enable it, effective when the process goes on."""
 
     def disable(self) -> None:
         """Disable it, effective when the process goes on."""
 
+    def _repr_html_(self) -> str: ...
     def hit_on(self, thread_context: Any) -> bool:
         """Return whether the stop that a thread is in was caused by this breakpoint, which is enabled.
 
@@ -249,6 +265,20 @@ class ThreadCore:
     def call(self, function: int | str, arguments: list[int]) -> int:
         """Call a function of the program, by its address or symbol."""
 
+    @property
+    def parked(self) -> bool:
+        """Whether it stands still while others may run. Does not wait."""
+
+    def interrupt(self) -> None:
+        """Stop it, while all others go on."""
+
+    def disassemble(self, address: int, count: int) -> list[_Instruction]:
+        """Return `count` instructions from a virtual address on, read as this thread would execute them.
+
+        Address, bytes, mnemonic, operands, text, kind, target, and symbol with the distance from its start.
+        Fewer where memory ends.
+        """
+
     def step(self) -> None:
         """Execute one instruction."""
 
@@ -257,29 +287,6 @@ class ThreadCore:
 
     def next(self) -> None:
         """Execute one instruction, and all of the function where that is a call."""
-
-@disjoint_base
-class MemoryCore:
-    """The memory of a process, by address, by symbol, and relative to files."""
-
-    def __new__(cls, core: DebuggerCore) -> Self: ...
-    def __getitem__(self, key: Any, /) -> bytes:
-        """Return the bytes that the key names."""
-
-    def __setitem__(self, key: Any, value: bytes, /) -> None:
-        """Change the bytes that the key names. All of the value is written, whatever size the key says."""
-
-    def read(self, address: int, size: int) -> bytes:
-        """Return `size` bytes from a virtual address on; OSError if not all of them are mapped."""
-
-    def write(self, address: int, data: bytes) -> None:
-        """Write from a virtual address on; OSError if not all of it is mapped."""
-
-    def read_many(self, places: Iterable[tuple[int, int]]) -> list[bytes]:
-        """Return the bytes of many places at once, each given by virtual address and size.
-
-        Faster than one by one. OSError if one of them is not mapped.
-        """
 
 @final
 class DebuggerCore:
@@ -348,8 +355,8 @@ class DebuggerCore:
 
     @follow_children.setter
     def follow_children(self, on: bool) -> None: ...
-    def cont(self) -> None:
-        """Let all threads go on, and return at once."""
+    def cont(self, only: ThreadCore | None = None) -> None:
+        """Let all threads go on, or one alone, and return at once."""
 
     def wait(self, timeout: float | None = None) -> None:
         """Block until the process has stopped or ended, at most `timeout` seconds."""
@@ -422,8 +429,9 @@ class DebuggerCore:
         condition: str | None = None,
         length: int = 1,
         callback: Literal[True] | Callable[[ThreadContext, Breakpoint], object] | None = None,
+        thread_id: int | None = None,
     ) -> Breakpoint:
-        """Set a breakpoint at a virtual address."""
+        """Set a breakpoint at a virtual address, for all threads or for the one of that id."""
 
     def remove_breakpoint(self, breakpoint: Breakpoint) -> None:
         """Remove a breakpoint: the program's own instruction is back."""
@@ -433,64 +441,3 @@ class DebuggerCore:
 
         Called once a stop, with one tuple for each map of start, end, permissions, offset and backing file.
         """
-
-@final
-class PipeCore:
-    """The streams of one run of a program. Every wait takes its seconds, or None for any time."""
-
-    def __new__(cls, core: DebuggerCore) -> Self: ...
-    @property
-    def is_terminal(self) -> bool:
-        """Whether the program has one terminal for all three streams."""
-
-    def recv(self, stream: _Stream, count: int, timeout: float | None) -> bytes:
-        """Receive what has arrived, at most `count` bytes.
-
-        None when nothing came in time, or the process stopped.
-        """
-
-    def recv_exact(self, stream: _Stream, count: int, timeout: float | None) -> bytes:
-        """Receive exactly `count` bytes."""
-
-    def recv_until(
-        self,
-        stream: _Stream,
-        delimiter: bytes,
-        occurrences: int,
-        drop: bool,
-        optional: bool,
-        timeout: float | None,
-    ) -> bytes:
-        """Receive until `delimiter` has occurred `occurrences` times."""
-
-    def recv_all(self, stream: _Stream, timeout: float | None) -> bytes:
-        """Receive until the stream ends, the process stops, or the time is over."""
-
-    def can_recv(self, stream: _Stream, timeout: float | None) -> bool:
-        """Wait until there is something to receive; False when there is not in time, or nothing can come."""
-
-    def unrecv(self, stream: _Stream, data: bytes) -> None:
-        """Put bytes back, before everything else that waits to be received."""
-
-    def send(self, data: bytes, timeout: float | None) -> int:
-        """Send everything, waiting for room where the pipe is full; return its size."""
-
-    def try_send(self, data: bytes) -> int:
-        """Send what there is room for, and return how much that was."""
-
-    def select(
-        self, input: bool, stop: bool, room: bool, timeout: float | None
-    ) -> tuple[bool, bool, bool, bool, bool]:
-        """Wait for output, and as asked for input of descriptor 0, for a stop, for room to send.
-
-        Return whether there is input, standard output, standard error, a stop, room: none after the time.
-        """
-
-    def state(self) -> tuple[Literal["running", "stopped", "dead"], str]:
-        """Return where the process is, and why it is stopped."""
-
-    def close_stdin(self) -> None:
-        """End the program's input."""
-
-    def close(self) -> None:
-        """Close all streams. Closing twice is no error."""

@@ -204,6 +204,35 @@ def test_raw_access(d: Debugger) -> None:
             act()
 
 
+@both_accesses
+def test_many_places_at_once(d: Debugger) -> None:
+    address = d.resolve_symbol("table")
+    before = d.memory["counter_function", 8, "binary"]
+    bp = d.breakpoint("counter_function+1", file="binary")
+    places = [(address + 8 * (index % 16), 8 - index % 3) for index in range(3000)]
+    squares = [((index % 16) ** 2).to_bytes(8, "little")[: 8 - index % 3] for index in range(3000)]
+    assert d.memory.read_many(places) == squares
+    assert d.memory.read_many([]) == []
+    assert d.memory.read_many([(bp.address - 1, 8), (bp.address, 0), (bp.address, 1)]) == [
+        before,
+        b"",
+        before[1:2],
+    ], "never a trap"
+    large = (d.maps.filter("libc")[0].start, 1 << 16)
+    assert d.memory.read_many([large] * 20) == [d.memory[large]] * 20
+    with pytest.raises(OSError, match="0xdeadbeef"):
+        d.memory.read_many([*places, (0xDEADBEEF, 8)])
+
+
+def test_many_places_that_only_a_tracer_can_read() -> None:
+    with running("haystack") as d:
+        at(d, "ready")
+        hidden = int.from_bytes(d.memory["hidden", 8, "binary"], "little")
+        across = int.from_bytes(d.memory["across", 8, "binary"], "little")
+        places = [(across + 4090, 6), (hidden + 8, 8), (across + 4096, 3)]
+        assert d.memory.read_many(places) == [b"across", b"a hidden", b" th"]
+
+
 def test_the_view_tells_how_memory_is_accessed() -> None:
     with running("basic") as d:
         direct = d.memory

@@ -17,6 +17,8 @@ pub enum InstructionKind {
     Interrupt,
     /// Continues at the next instruction.
     Other,
+    /// A byte where no instruction starts that this processor has. Only disassembly shows such.
+    Invalid,
 }
 
 /// One decoded instruction.
@@ -30,6 +32,28 @@ pub struct Instruction {
     pub kind: InstructionKind,
     /// Where a direct call or branch goes; `None` for indirect ones and for all other kinds.
     pub target: Option<u64>,
+}
+
+/// One instruction in words.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct DisassembledInstruction {
+    /// Where it lies and what it does.
+    pub instruction: Instruction,
+    /// Its name with its prefixes, such as `rep movsb`; `(bad)` for what is none.
+    pub mnemonic: String,
+    /// What it works on, in the order in which it is written.
+    pub operands: Vec<String>,
+}
+
+impl DisassembledInstruction {
+    /// All of it, as an assembler takes it.
+    #[must_use]
+    pub fn text(&self) -> String {
+        if self.operands.is_empty() {
+            return self.mnemonic.clone();
+        }
+        format!("{} {}", self.mnemonic, self.operands.join(","))
+    }
 }
 
 /// Where an instruction leaves a copy of the flags register, which a single step has set a flag in.

@@ -15,7 +15,7 @@ pub mod syscalls;
 pub mod x86_64;
 
 pub use errno::{errno_description, errno_name, errno_of_return};
-pub use instruction::{Instruction, InstructionKind, SavedFlags};
+pub use instruction::{DisassembledInstruction, Instruction, InstructionKind, SavedFlags};
 pub use isa::Isa;
 pub use stub::{CannotRelocate, Stub};
 pub use syscalls::{Syscall, SyscallAbi, syscall_by_name, syscall_by_number, syscalls};

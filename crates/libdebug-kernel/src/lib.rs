@@ -23,6 +23,7 @@ mod fork;
 mod ids;
 mod latch;
 mod memory;
+mod pagemap;
 pub mod proc;
 mod ptrace;
 mod seccomp;

@@ -1,11 +1,14 @@
 //! A process's memory, from any thread.
 
 use std::fs::{File, OpenOptions};
+use std::ops::Range;
 use std::os::unix::fs::FileExt;
+use std::sync::OnceLock;
 
 use crate::count::count;
 use crate::error::{KernelError, Result};
 use crate::ids::{Errno, Pid};
+use crate::pagemap::Pagemap;
 
 /// From this size on, `process_vm_readv` beats /proc/PID/mem, which copies through a page of the kernel's.
 const BULK: usize = 16 << 10;
@@ -18,6 +21,7 @@ const BULK: usize = 16 << 10;
 pub struct ProcessMemory {
     pid: Pid,
     file: Option<File>,
+    pagemap: OnceLock<Option<Pagemap>>,
 }
 
 impl ProcessMemory {
@@ -28,12 +32,23 @@ impl ProcessMemory {
     pub fn open(pid: Pid) -> Result<Self> {
         count();
         let file = OpenOptions::new().read(true).write(true).open(format!("/proc/{pid}/mem"));
-        file.map(|file| Self { pid, file: Some(file) }).map_err(|error| open_error(pid, &error))
+        file.map(|file| Self::of(pid, Some(file))).map_err(|error| open_error(pid, &error))
     }
 
     /// That of a process that has ended: nothing of it can be read or written.
     pub const fn closed(pid: Pid) -> Self {
-        Self { pid, file: None }
+        Self::of(pid, None)
+    }
+
+    const fn of(pid: Pid, file: Option<File>) -> Self {
+        Self { pid, file, pagemap: OnceLock::new() }
+    }
+
+    /// The parts of `range` whose pages are in memory or swapped out, ascending, in whole pages; `None` where the kernel
+    /// does not tell. What of a private mapping without a file is not among them reads as zeros.
+    pub fn populated(&self, range: Range<u64>) -> Option<Vec<Range<u64>>> {
+        self.file.as_ref()?;
+        self.pagemap.get_or_init(|| Pagemap::open(self.pid)).as_ref()?.populated(range)
     }
 
     /// Reads from `address` on until `buffer` is full or a page cannot be read; answers how many bytes were
@@ -42,6 +57,39 @@ impl ProcessMemory {
         let done =
             if buffer.len() >= BULK && self.file.is_some() { self.read_bulk(address, buffer) } else { 0 };
         done + self.read_file(address.wrapping_add(done as u64), &mut buffer[done..])
+    }
+
+    /// Reads many places, given by address and size, one behind the other into `buffer`, which is as long as all of
+    /// them; answers how many bytes were read before the first page that the program itself could not read.
+    pub fn read_scattered(&self, places: &[(u64, usize)], buffer: &mut [u8]) -> usize {
+        // IOV_MAX of the kernel, UIO_MAXIOV in linux/uio.h.
+        const MOST: usize = 1024;
+        let mut done = 0;
+        for places in places.chunks(MOST) {
+            let wanted: usize = places.iter().map(|(_, size)| size).sum();
+            let Some(part) = buffer.get_mut(done..done + wanted) else { break };
+            let read = self.read_places(places, part);
+            done += read;
+            if read < wanted {
+                break;
+            }
+        }
+        done
+    }
+
+    fn read_places(&self, places: &[(u64, usize)], buffer: &mut [u8]) -> usize {
+        let iovec =
+            |(address, size): &(u64, usize)| libc::iovec { iov_base: *address as *mut _, iov_len: *size };
+        let remote: Vec<_> = places.iter().map(iovec).collect();
+        let local = libc::iovec { iov_base: buffer.as_mut_ptr().cast(), iov_len: buffer.len() };
+        if self.file.is_none() {
+            return 0;
+        }
+        count();
+        let (pid, number) = (self.pid.0, remote.len() as libc::c_ulong);
+        // SAFETY: `local` covers exactly `buffer`; `remote` are `number` addresses in the other process.
+        let read = unsafe { libc::process_vm_readv(pid, &local, 1, remote.as_ptr(), number, 0) };
+        usize::try_from(read).unwrap_or(0)
     }
 
     /// Writes `data` at `address`, whatever the pages' permissions; answers how many bytes were written before

@@ -1,5 +1,6 @@
 //! /proc, parsed by hand on bytes: see proc(5).
 
+use std::borrow::Cow;
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -32,6 +33,16 @@ impl Map {
     /// Whether its pages may be executed.
     pub fn is_executable(&self) -> bool {
         self.permissions[2] == b'x'
+    }
+
+    /// Whether what is written to it is seen by this process only.
+    pub fn is_private(&self) -> bool {
+        self.permissions[3] == b'p'
+    }
+
+    /// The path, or a name made of the start of a map without one: `anon_7f0000000000`.
+    pub fn name(&self) -> Cow<'_, str> {
+        if self.path.is_empty() { format!("anon_{:x}", self.start).into() } else { (&self.path).into() }
     }
 
     /// Whether it is backed by a file.
@@ -262,8 +273,10 @@ mod tests {
     fn map_lines_of_every_shape() {
         let anonymous = parse_map(b"7f00-7f10 rw-p 00000000 00:00 0 ").unwrap();
         assert_eq!((anonymous.path.as_str(), anonymous.has_file()), ("", false));
+        assert_eq!((anonymous.name().as_ref(), anonymous.is_private()), ("anon_7f00", true));
         let spaced = parse_map(b"1000-2000 r--s 00000200 fe:01 77        /a b/c (deleted)").unwrap();
         assert_eq!((spaced.path.as_str(), spaced.inode), ("/a b/c (deleted)", 77));
+        assert_eq!((spaced.name().as_ref(), spaced.is_private()), ("/a b/c (deleted)", false));
         let high =
             parse_map(b"ffffffffff600000-ffffffffff601000 --xp 00000000 00:00 0      [vsyscall]").unwrap();
         assert!(high.is_executable() && high.contains(0xffff_ffff_ff60_0800));

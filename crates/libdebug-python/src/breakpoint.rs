@@ -8,6 +8,7 @@ use pyo3::{PyTraverseError, PyVisit};
 
 use crate::callback::{self, Table};
 use crate::error::{Doing, raise};
+use crate::html::html_table;
 use crate::release::Released;
 use crate::settle::{ask_of_thread, settle};
 use crate::slot::{Slot, Wish, wish};
@@ -35,6 +36,12 @@ impl Breakpoint {
     #[getter]
     fn symbol(&self) -> &str {
         self.handle.symbol()
+    }
+
+    /// The id of the one thread that it stops, None for all.
+    #[getter]
+    fn thread_id(&self) -> Option<i32> {
+        self.handle.thread().map(|tid| tid.0)
     }
 
     /// How often all threads together have hit it. Does not wait for the process to stop.
@@ -106,6 +113,11 @@ impl Breakpoint {
         py.detach(|| self.handle.set_enabled(on)).map_err(|error| raise(py, Doing::Other, error))
     }
 
+    /// Return whether it is enabled right now. Does not wait.
+    fn is_enabled(&self) -> bool {
+        self.handle.is_enabled()
+    }
+
     /// Enable it, effective when the process goes on.
     fn enable(&self, py: Python<'_>) -> PyResult<()> {
         self.set_enabled(py, true)
@@ -121,6 +133,17 @@ impl Breakpoint {
     fn hit_on(&self, thread_context: &Bound<'_, PyAny>) -> PyResult<bool> {
         let asked = |thread: &libdebug::Thread| self.handle.hit_on(thread);
         Ok(ask_of_thread(thread_context, &self.table, self.handle.debugger(), asked)?.unwrap_or(false))
+    }
+
+    fn _repr_html_(&self) -> String {
+        let kind = if self.hardware() { "hardware" } else { "software" };
+        let rows = [
+            ("address", format!("{:#x}", self.address())),
+            ("symbol", self.symbol().to_owned()),
+            ("hit_count", self.hit_count().to_string()),
+            ("kind", kind.to_owned()),
+        ];
+        html_table(Vec::new(), rows.into_iter().map(|(name, value)| vec![name.to_owned(), value]).collect())
     }
 
     fn __repr__(&self, py: Python<'_>) -> PyResult<String> {

@@ -7,7 +7,7 @@ use std::collections::HashMap;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
-use libdebug::{Action, BoxError, BreakpointId, CallbackResult, Debugger, HandlerId, SyscallSide, Thread};
+use libdebug::{Action, BoxError, CallbackResult, Debugger, HandlerId, SyscallSide, Thread};
 use pyo3::prelude::*;
 use pyo3::types::PyList;
 use pyo3::{PyTraverseError, PyVisit, intern};
@@ -38,7 +38,7 @@ struct Objects {
     by_tid: HashMap<i32, usize>,
     /// What users hold: one list per process.
     list: Option<Py<PyList>>,
-    breakpoints: HashMap<BreakpointId, Py<Breakpoint>>,
+    breakpoints: HashMap<HandlerId, Py<Breakpoint>>,
     handlers: HashMap<HandlerId, Py<SyscallHandler>>,
     catchers: HashMap<HandlerId, Py<SignalCatcher>>,
     /// Who is told of system calls.
@@ -126,11 +126,11 @@ impl Table {
         }
     }
 
-    pub(crate) fn add_breakpoint(&self, id: BreakpointId, breakpoint: Py<Breakpoint>) {
+    pub(crate) fn add_breakpoint(&self, id: HandlerId, breakpoint: Py<Breakpoint>) {
         self.with(|objects| objects.breakpoints.insert(id, breakpoint));
     }
 
-    pub(crate) fn drop_breakpoint(&self, id: BreakpointId) {
+    pub(crate) fn drop_breakpoint(&self, id: HandlerId) {
         drop(self.with(|objects| objects.breakpoints.remove(&id)));
     }
 

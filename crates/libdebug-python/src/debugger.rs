@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use libdebug::{
     Access, BreakpointKind, BreakpointSpec, Death, Debugger, Error, FileScope, Launch, Map, Note, Pid,
-    Signal, StartAt, Stdio,
+    Signal, StartAt, Stdio, Tid,
 };
 use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
@@ -20,6 +20,7 @@ use crate::callback::{Table, say};
 use crate::error::{Doing, raise};
 use crate::host::PythonHost;
 use crate::release::Released;
+use crate::thread::ThreadCore;
 use crate::{switch_interval, symbols};
 
 /// What a user who kills a process makes of it.
@@ -154,13 +155,19 @@ impl DebuggerCore {
         py.detach(|| self.engine.abandon());
     }
 
-    /// Let all threads go on, and return at once.
-    fn cont(&self, py: Python<'_>) -> PyResult<()> {
+    /// Let all threads go on, or one alone, and return at once.
+    #[pyo3(signature = (only=None))]
+    fn cont(&self, py: Python<'_>, only: Option<&Bound<'_, ThreadCore>>) -> PyResult<()> {
         if self.table.has_callbacks() && !self.hurried.swap(true, Ordering::AcqRel) {
             switch_interval::shorten(py)?;
         }
-        let done = self.engine.at_once(Debugger::cont);
-        let result = done.unwrap_or_else(|| py.detach(|| self.engine.cont()));
+        let result = match only.map(Bound::get) {
+            Some(thread) => py.detach(|| thread.handle().cont()),
+            None => {
+                let done = self.engine.at_once(Debugger::cont);
+                done.unwrap_or_else(|| py.detach(|| self.engine.cont()))
+            }
+        };
         result.map_err(|error| raise(py, Doing::Cont, error))
     }
 
@@ -269,8 +276,9 @@ impl DebuggerCore {
         resolve(py, &self.engine, &position, &FileScope::parse(file), Doing::Other)
     }
 
-    /// Set a breakpoint at a virtual address.
-    #[pyo3(signature = (address, symbol, *, condition=None, length=1, callback=None))]
+    /// Set a breakpoint at a virtual address, for all threads or for the one of that id.
+    #[pyo3(signature = (address, symbol, *, condition=None, length=1, callback=None, thread_id=None))]
+    #[expect(clippy::too_many_arguments, reason = "Python's users name them")]
     fn set_breakpoint(
         &self,
         py: Python<'_>,
@@ -279,10 +287,12 @@ impl DebuggerCore {
         condition: Option<&str>,
         length: u8,
         callback: Option<Py<PyAny>>,
+        thread_id: Option<i32>,
     ) -> PyResult<Py<Breakpoint>> {
         let action = action_for(py, callback.as_ref(), &self.table)?;
         let called = matches!(action, libdebug::Action::Call(_));
-        let spec = BreakpointSpec { address, symbol, kind: kind_of(condition, length)?, action };
+        let (kind, thread) = (kind_of(condition, length)?, thread_id.map(Tid));
+        let spec = BreakpointSpec { address, symbol, kind, action, thread };
         let handle = self.blocking(py, Doing::Other, |engine| engine.set_breakpoint(spec))?;
         let id = handle.id();
         let object = Py::new(py, Breakpoint::new(handle, &self.table, callback, length))?;

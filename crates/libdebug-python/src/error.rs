@@ -103,7 +103,9 @@ pub(crate) fn raise(py: Python<'_>, doing: Doing, error: Error) -> PyErr {
         | Error::Uncatchable(_)
         | Error::NoSuchSyscall(_)
         | Error::NoSuchArgument(_)
-        | Error::SelfHijack(_) => PyValueError::new_err(text),
+        | Error::SelfHijack(_)
+        | Error::NoSuchMap(_)
+        | Error::BadSearch(_) => PyValueError::new_err(text),
         Error::Breakpoint(_) => BreakpointError::new_err(text),
         Error::Register(RegisterError::ValueOutOfRange { .. }) => register_overflow(py, &text),
         Error::Register(RegisterError::WrongKind { .. }) => PyTypeError::new_err(text),

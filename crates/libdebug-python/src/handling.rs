@@ -18,19 +18,23 @@ use crate::signal_catcher::{self, SignalCatcher};
 use crate::syscall_handler::{SyscallHandler, spec_for};
 use crate::value::Word;
 
-/// The system calls and signals of one debugger's process.
+/// The system calls and signals of one debugger's process, or of one thread of it.
 #[pyclass(frozen, module = "libdebug._native")]
 pub(crate) struct HandlingCore {
     engine: Released<Debugger>,
     table: Arc<Table>,
+    /// The one thread whose events its handlers handle; `None` for all.
+    thread: Option<Tid>,
 }
 
 #[pymethods]
 impl HandlingCore {
     #[new]
-    fn new(core: &Bound<'_, DebuggerCore>) -> Self {
+    #[pyo3(signature = (core, thread_id=None))]
+    fn new(core: &Bound<'_, DebuggerCore>, thread_id: Option<i32>) -> Self {
         let core = core.get();
-        Self { engine: Released::new(core.engine().clone()), table: Arc::clone(core.table()) }
+        let (engine, table) = (Released::new(core.engine().clone()), Arc::clone(core.table()));
+        Self { engine, table, thread: thread_id.map(Tid) }
     }
 
     /// Handle a system call by its number, or all for None. With `handler`, this one takes the callbacks, and is
@@ -67,6 +71,51 @@ impl HandlingCore {
         self.install(py, spec, None, None, handler)
     }
 
+    /// Give the program `value` in the place of a system call, or of all for None, which the kernel never makes.
+    /// With `handler`, this one does that from now on, and is enabled.
+    #[pyo3(signature = (number, value, handler=None))]
+    fn answer_syscall(
+        &self,
+        py: Python<'_>,
+        number: Option<u64>,
+        value: Word,
+        handler: Option<Py<SyscallHandler>>,
+    ) -> PyResult<Py<SyscallHandler>> {
+        self.install(py, SyscallSpec::answer(number, value.0.cast_signed()), None, None, handler)
+    }
+
+    /// Handle what a handler of another process handles, in the same way.
+    fn copy_handler(
+        &self,
+        py: Python<'_>,
+        handler: &Bound<'_, SyscallHandler>,
+    ) -> PyResult<Py<SyscallHandler>> {
+        let of = handler.get();
+        let (on_enter, on_exit) = of.callbacks(py);
+        let spec = match of.has_python_callbacks(py) {
+            true => {
+                let (number, recursive) = (of.handle().number(), of.handle().is_recursive());
+                spec_for(py, &self.table, number, on_enter.as_ref(), on_exit.as_ref(), recursive)?
+            }
+            false => of.handle().spec(),
+        };
+        self.install(py, spec, on_enter, on_exit, None)
+    }
+
+    /// Catch what a catcher of another process catches, in the same way.
+    fn copy_catcher(
+        &self,
+        py: Python<'_>,
+        catcher: &Bound<'_, SignalCatcher>,
+    ) -> PyResult<Py<SignalCatcher>> {
+        let (of, mut spec) = (catcher.get(), catcher.get().handle().spec());
+        let callback = of.any_callback(py);
+        if of.python_callback(py).is_some() {
+            spec.action = signal_catcher::action_for(py, callback.as_ref(), &self.table)?;
+        }
+        self.add_catcher(py, spec, callback)
+    }
+
     /// Catch a signal by its number, or all for None.
     fn catch_signal(
         &self,
@@ -76,7 +125,11 @@ impl HandlingCore {
         recursive: bool,
     ) -> PyResult<Py<SignalCatcher>> {
         let action = signal_catcher::action_for(py, callback.as_ref(), &self.table)?;
-        self.add_catcher(py, CatcherSpec { signal: number.map(Signal), action, recursive }, callback)
+        self.add_catcher(
+            py,
+            CatcherSpec { signal: number.map(Signal), action, recursive, thread: None },
+            callback,
+        )
     }
 
     /// Put the signal `new` in the place of `number`, or of all for None.
@@ -178,7 +231,8 @@ impl HandlingCore {
     }
 
     fn new_handler(&self, py: Python<'_>, spec: SyscallSpec) -> PyResult<Py<SyscallHandler>> {
-        let handle = self.blocking(py, |engine| engine.handle_syscall(spec))?;
+        let handle =
+            self.blocking(py, |engine| engine.handle_syscall(SyscallSpec { thread: self.thread, ..spec }))?;
         let id = handle.id();
         let object = Py::new(py, SyscallHandler::new(handle, &self.table))?;
         self.table.add_handler(id, object.clone_ref(py));
@@ -191,7 +245,8 @@ impl HandlingCore {
         spec: CatcherSpec,
         callback: Option<Py<PyAny>>,
     ) -> PyResult<Py<SignalCatcher>> {
-        let handle = self.blocking(py, |engine| engine.catch_signal(spec))?;
+        let handle =
+            self.blocking(py, |engine| engine.catch_signal(CatcherSpec { thread: self.thread, ..spec }))?;
         let id = handle.id();
         let object = Py::new(py, SignalCatcher::new(handle, &self.table, callback))?;
         self.table.add_catcher(id, object.clone_ref(py));

@@ -6,11 +6,14 @@
 mod breakpoint;
 mod callback;
 mod debugger;
+mod disassembly;
 mod error;
 mod handling;
 mod host;
+mod html;
 mod memory;
 mod memory_key;
+mod memory_search;
 mod names;
 mod pipe_manager;
 mod raised;
@@ -45,13 +48,15 @@ mod _native {
     #[pymodule_export]
     use super::handling::{HandlingCore, SyscallEnter, SyscallExit, syscall_name, syscall_number};
     #[pymodule_export]
+    use super::html::html_table;
+    #[pymodule_export]
     use super::memory::MemoryCore;
     #[pymodule_export]
     use super::names::{Registers, RegistersAvx, RegistersAvx512};
     #[pymodule_export]
     use super::pipe_manager::PipeCore;
     #[pymodule_export]
-    use super::registers::RegisterFile;
+    use super::registers::{RegisterFile, register_table};
     #[pymodule_export]
     use super::signal_catcher::SignalCatcher;
     #[pymodule_export]

@@ -1,6 +1,6 @@
 //! The memory of the process: `memory[key]`.
 
-use libdebug::{Debugger, Error, FileScope};
+use libdebug::{Debugger, Error, FileScope, MapChoice, SearchIn};
 use pyo3::exceptions::{PyOSError, PyTypeError, PyValueError};
 use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyList};
@@ -8,11 +8,16 @@ use pyo3::types::{PyBytes, PyList};
 use crate::callback::say;
 use crate::debugger::{DebuggerCore, Position, resolve};
 use crate::error::{Doing, raise};
-use crate::memory_key::{Extent, Key};
+use crate::memory_key::{Extent, Key, place};
+use crate::memory_search::{self, Shown};
 use crate::release::Released;
 
 /// Up to this size a read is shorter than handing the interpreter to another thread and back.
 const QUICK: usize = 1 << 12;
+
+/// How many places are asked for together, and with how many bytes at most.
+const BATCH: usize = 1024;
+const LARGE_BATCH: usize = 1 << 20;
 
 /// The memory of a process, by address, by symbol, and relative to files.
 #[pyclass(frozen, subclass, mapping, module = "libdebug._native")]
@@ -65,10 +70,97 @@ impl MemoryCore {
     /// one. OSError if one of them is not mapped.
     fn read_many<'py>(&self, py: Python<'py>, places: Vec<(u64, usize)>) -> PyResult<Bound<'py, PyList>> {
         let list = PyList::empty(py);
-        for (address, size) in places {
-            list.append(self.bytes(py, address, size).map_err(|error| os_error(py, error))?)?;
+        for places in places.chunks(BATCH) {
+            let all: usize = places.iter().fold(0, |sum, (_, size)| sum.saturating_add(*size));
+            if all <= LARGE_BATCH {
+                self.append_places(&list, places, all)?;
+                continue;
+            }
+            for &(address, size) in places {
+                list.append(self.bytes(py, address, size).map_err(|error| os_error(py, error))?)?;
+            }
         }
         Ok(list)
+    }
+
+    /// Return the virtual address that an address means, relative to a file as in the keys.
+    ///
+    /// An address with the file `absolute` must be mapped, unless that is to be skipped.
+    #[pyo3(signature = (address, file, skip_absolute_address_validation=false))]
+    fn resolve_address(
+        &self,
+        address: &Bound<'_, PyAny>,
+        file: &str,
+        skip_absolute_address_validation: bool,
+    ) -> PyResult<u64> {
+        let scope = FileScope::parse(file);
+        let found = self.resolve(address.py(), &place(address)?, &scope)?;
+        if scope == FileScope::Absolute && !skip_absolute_address_validation {
+            self.look(address.py(), |engine| check_mapped(engine, found))?;
+        }
+        Ok(found)
+    }
+
+    /// Return the virtual address of a symbol, which may be followed by `+` and a hexadecimal offset.
+    fn resolve_symbol(&self, py: Python<'_>, symbol: String, file: &str) -> PyResult<u64> {
+        self.resolve(py, &Position::Symbol(symbol), &FileScope::parse(file))
+    }
+
+    /// Return the addresses at which a value lies, ascending; hits can overlap. What cannot be read is skipped.
+    ///
+    /// An integer is one byte, a text is meant in UTF-8. `start` and `end`, the first address behind, are relative
+    /// to the file where they lie below its first map.
+    #[pyo3(signature = (value, file="all", start=None, end=None))]
+    fn find(
+        &self,
+        value: &Bound<'_, PyAny>,
+        file: &str,
+        start: Option<u64>,
+        end: Option<u64>,
+    ) -> PyResult<Vec<u64>> {
+        let pattern = memory_search::pattern(value)?;
+        let within = SearchIn { maps: MapChoice::parse(file), start, end };
+        self.look(value.py(), |engine| engine.find(&pattern, &within))
+    }
+
+    /// Return where pointers lie in the maps `where` that lead into the maps `target`, each with where it leads.
+    ///
+    /// Maps are given by a part of their file's name, or by an address in one of them; `"*"`, `"all"`, `"ALL"` and -1
+    /// stand for all. Pointers are looked for at every `step`th byte of each map.
+    #[pyo3(
+        signature = (r#where=None, target=None, step=1),
+        text_signature = "($self, where='*', target='*', step=1)"
+    )]
+    fn find_pointers(
+        &self,
+        py: Python<'_>,
+        r#where: Option<&Bound<'_, PyAny>>,
+        target: Option<&Bound<'_, PyAny>>,
+        step: i64,
+    ) -> PyResult<Vec<(u64, u64)>> {
+        let chosen =
+            |maps: Option<&Bound<'_, PyAny>>| maps.map_or(Ok(MapChoice::All), memory_search::map_choice);
+        let (from, to) = (chosen(r#where)?, chosen(target)?);
+        let step = usize::try_from(step).unwrap_or(0);
+        self.look(py, |engine| engine.find_pointers(&from, &to, step))
+    }
+
+    /// Follow pointers from an address on, at most `max_depth` of them, and return the address and what was found.
+    ///
+    /// The last value, if it is no address, is returned as the text that begins there when at least `min_str_len`
+    /// letters do; -1 for never.
+    #[pyo3(signature = (address, max_depth=10, min_str_len=3, max_str_len=0x100))]
+    fn telescope<'py>(
+        &self,
+        py: Python<'py>,
+        address: u64,
+        max_depth: i64,
+        min_str_len: i64,
+        max_str_len: i64,
+    ) -> PyResult<Bound<'py, PyList>> {
+        let shown = Shown::checked(max_depth, min_str_len, max_str_len)?;
+        let found = self.look(py, |engine| engine.telescope(address, shown.depth, shown.max_text))?;
+        shown.list(py, &found)
     }
 }
 
@@ -98,6 +190,29 @@ fn filled<'py>(
 }
 
 impl MemoryCore {
+    fn look<T: Send>(
+        &self,
+        py: Python<'_>,
+        act: impl FnOnce(&Debugger) -> Result<T, Error> + Send,
+    ) -> PyResult<T> {
+        py.detach(|| act(&self.engine)).map_err(|error| raise(py, Doing::Memory, error))
+    }
+
+    /// Appends the bytes of many small places, which are `all` bytes together.
+    fn append_places(&self, list: &Bound<'_, PyList>, places: &[(u64, usize)], all: usize) -> PyResult<()> {
+        let py = list.py();
+        let mut buffer = vec![0; all];
+        let read = py.detach(|| self.engine.read_memory_places(places, &mut buffer));
+        read.map_err(|error| os_error(py, Failure::Engine(error)))?;
+        let mut rest = buffer.as_slice();
+        for &(_, size) in places {
+            let (bytes, behind) = rest.split_at(size);
+            list.append(PyBytes::new(py, bytes))?;
+            rest = behind;
+        }
+        Ok(())
+    }
+
     /// The bytes, unless they have to be waited for or take longer than the interpreter should be held.
     fn bytes_at_once<'py>(
         &self,
@@ -137,6 +252,25 @@ impl MemoryCore {
         resolve(py, &self.engine, place, scope, Doing::Memory)
     }
 
+    /// An end that is an address need not be mapped itself: nothing is read there.
+    fn resolve_range(
+        &self,
+        py: Python<'_>,
+        start: &Position,
+        end: &Position,
+        scope: &FileScope,
+    ) -> PyResult<(u64, u64)> {
+        let first = self.resolve(py, start, scope)?;
+        let end = match (start, end) {
+            (Position::Address(start), Position::Address(end)) if end == start => first,
+            (_, Position::Address(end @ 1..)) => {
+                self.resolve(py, &Position::Address(end - 1), scope)?.wrapping_add(1)
+            }
+            (_, end) => self.resolve(py, end, scope)?,
+        };
+        Ok((first, end))
+    }
+
     /// Where to read, and how much.
     fn locate(&self, py: Python<'_>, key: Key) -> PyResult<(u64, usize)> {
         let scope = FileScope::parse(&key.file);
@@ -144,7 +278,7 @@ impl MemoryCore {
             Extent::From { place, size } => Ok((self.resolve(py, &place, &scope)?, size.unwrap_or(1))),
             Extent::Between { start, end } => {
                 let end = end.ok_or_else(invalid_range)?;
-                let (start, end) = (self.resolve(py, &start, &scope)?, self.resolve(py, &end, &scope)?);
+                let (start, end) = self.resolve_range(py, &start, &end, &scope)?;
                 Ok((start, distance(start, end)?))
             }
         }
@@ -157,7 +291,7 @@ impl MemoryCore {
             Extent::From { place, size } => (self.resolve(py, &place, &scope)?, size),
             Extent::Between { start, end: None } => (self.resolve(py, &start, &scope)?, None),
             Extent::Between { start, end: Some(end) } => {
-                let (start, end) = (self.resolve(py, &start, &scope)?, self.resolve(py, &end, &scope)?);
+                let (start, end) = self.resolve_range(py, &start, &end, &scope)?;
                 (start, Some(distance(start, end)?))
             }
         };
@@ -168,6 +302,11 @@ impl MemoryCore {
         }
         Ok(address)
     }
+}
+
+fn check_mapped(engine: &Debugger, address: u64) -> Result<(), Error> {
+    let is_mapped = engine.maps()?.iter().any(|map| map.contains(address));
+    if is_mapped { Ok(()) } else { Err(Error::NotMapped { address, file: String::new() }) }
 }
 
 fn invalid_range() -> PyErr {

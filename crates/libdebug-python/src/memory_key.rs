@@ -94,7 +94,7 @@ fn sized(address: &Bound<'_, PyAny>, size: &Bound<'_, PyAny>) -> PyResult<Extent
     Ok(Extent::From { place, size: Some(size) })
 }
 
-fn place(address: &Bound<'_, PyAny>) -> PyResult<Position> {
+pub(crate) fn place(address: &Bound<'_, PyAny>) -> PyResult<Position> {
     if let Ok(symbol) = address.cast::<PyString>() {
         return Ok(Position::Symbol(symbol.to_string()));
     }

@@ -6,6 +6,7 @@ use pyo3::prelude::*;
 use pyo3::types::PyBytes;
 
 use crate::error::{Doing, raise};
+use crate::html::html_table;
 use crate::release::Released;
 use crate::value::{from_python, to_bytes, to_python};
 
@@ -42,11 +43,37 @@ impl RegisterFile {
 
     fn __repr__(&self, py: Python<'_>) -> PyResult<String> {
         let mut text = format!("Registers(thread_id={})", self.thread.tid());
-        let shown = |register: &&Register| register.class == RegisterClass::General && register.bits == 64;
-        for register in listed().filter(shown) {
+        for register in whole() {
             text.push_str(&format!("\n  {}: {:#x}", register.name, self.integer(py, register)?));
         }
         Ok(text)
+    }
+
+    fn _repr_html_(&self, py: Python<'_>) -> PyResult<String> {
+        let row = |register: &'static Register| {
+            let value = self.integer(py, register)?;
+            Ok::<_, PyErr>(vec![register.name.to_owned(), format!("{value:#x}")])
+        };
+        let rows = whole().map(row).collect::<PyResult<_>>()?;
+        Ok(html_table(Vec::new(), rows))
+    }
+}
+
+/// Return all registers that this CPU has: the name of each, what it is for (`general`, `special`, `vector`, `mmx`,
+/// `x87`), and its width in bits.
+#[pyfunction]
+pub(crate) fn register_table() -> Vec<(&'static str, &'static str, u16)> {
+    listed().map(|register| (register.name, word(register.class), register.bits)).collect()
+}
+
+const fn word(class: RegisterClass) -> &'static str {
+    match class {
+        RegisterClass::General => "general",
+        RegisterClass::Special => "special",
+        RegisterClass::Internal => "internal",
+        RegisterClass::Vector => "vector",
+        RegisterClass::Mmx => "mmx",
+        RegisterClass::X87 => "x87",
     }
 }
 
@@ -91,6 +118,11 @@ impl RegisterFile {
 fn listed() -> impl Iterator<Item = &'static Register> {
     let registers = registers().iter();
     registers.filter(|register| register.class != RegisterClass::Internal && cpu_has(register))
+}
+
+/// The general registers, without their parts.
+fn whole() -> impl Iterator<Item = &'static Register> {
+    listed().filter(|register| register.class == RegisterClass::General && register.bits == 64)
 }
 
 /// A register by its name, those that are not listed included.

@@ -30,6 +30,12 @@ impl SignalCatcher {
         self.handle.signal().map_or(-1, |signal| signal.0)
     }
 
+    /// The id of the one thread whose signals it catches, None for all.
+    #[getter]
+    fn thread_id(&self) -> Option<i32> {
+        self.handle.thread().map(|tid| tid.0)
+    }
+
     /// How many signals it has caught, in all threads together. Does not wait.
     #[getter]
     fn hit_count(&self) -> u64 {
@@ -76,6 +82,11 @@ impl SignalCatcher {
         py.detach(|| self.handle.set_enabled(on)).map_err(|error| raise(py, Doing::Other, error))
     }
 
+    /// Return whether it is enabled right now. Does not wait.
+    fn is_enabled(&self) -> bool {
+        self.handle.is_enabled()
+    }
+
     /// Enable it, effective from the next signal on.
     fn enable(&self, py: Python<'_>) -> PyResult<()> {
         self.set_enabled(py, true)
@@ -120,6 +131,11 @@ impl SignalCatcher {
 
     pub(crate) fn handle(&self) -> &Handle {
         &self.handle
+    }
+
+    /// What users have given.
+    pub(crate) fn any_callback(&self, py: Python<'_>) -> Option<Py<PyAny>> {
+        self.callback.get(py)
     }
 
     /// The callback, if it is one that has to be called.

@@ -31,6 +31,12 @@ impl SyscallHandler {
         self.handle.number().map_or(-1, u64::cast_signed)
     }
 
+    /// The id of the one thread whose calls it handles, None for all.
+    #[getter]
+    fn thread_id(&self) -> Option<i32> {
+        self.handle.thread().map(|tid| tid.0)
+    }
+
     /// How many handled calls have come to their exit, in all threads together. Does not wait.
     #[getter]
     fn hit_count(&self) -> u64 {
@@ -93,6 +99,11 @@ impl SyscallHandler {
     #[setter]
     fn set_enabled(&self, py: Python<'_>, on: bool) -> PyResult<()> {
         py.detach(|| self.handle.set_enabled(on)).map_err(|error| raise(py, Doing::Other, error))
+    }
+
+    /// Return whether it is enabled right now. Does not wait.
+    fn is_enabled(&self) -> bool {
+        self.handle.is_enabled()
     }
 
     /// Enable it, effective from the next system call on.
@@ -158,6 +169,15 @@ impl SyscallHandler {
         Ok(ask_of_thread(thread_context, &self.table, self.handle.debugger(), asked)?.flatten())
     }
 
+    /// What users have given for both sides.
+    pub(crate) fn callbacks(&self, py: Python<'_>) -> (Option<Py<PyAny>>, Option<Py<PyAny>>) {
+        (self.on_enter.get(py), self.on_exit.get(py))
+    }
+
+    pub(crate) fn has_python_callbacks(&self, py: Python<'_>) -> bool {
+        self.on_enter.called(py).or_else(|| self.on_exit.called(py)).is_some()
+    }
+
     /// The callback of one side, if it is one that has to be called.
     pub(crate) fn python_callback(&self, py: Python<'_>, side: SyscallSide) -> Option<Py<PyAny>> {
         match side {
@@ -191,8 +211,7 @@ impl SyscallHandler {
             slot.set(callback);
             self.table.count_callback(had, slot.called(py).is_some());
         }
-        self.handle.set_recursive(spec.recursive);
-        self.handle.set_actions(spec.on_enter, spec.on_exit);
+        self.handle.replace(spec);
     }
 }
 
@@ -215,5 +234,5 @@ pub(crate) fn spec_for(
         Wish::Call => Some(callback::at_syscall(table, side)),
     };
     let (on_enter, on_exit) = (action(enter, SyscallSide::Enter), action(exit, SyscallSide::Exit));
-    Ok(SyscallSpec { number, on_enter, on_exit, recursive })
+    Ok(SyscallSpec { number, on_enter, on_exit, recursive, ..SyscallSpec::default() })
 }

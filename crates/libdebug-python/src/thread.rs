@@ -3,6 +3,7 @@
 use libdebug::{Error, Signal, Thread};
 use pyo3::prelude::*;
 
+use crate::disassembly::{Line, disassemble};
 use crate::error::{Doing, raise};
 use crate::names::registers_of;
 use crate::release::Released;
@@ -138,6 +139,23 @@ impl ThreadCore {
             Function::Address(address) => thread.call(*address, &arguments),
             Function::Symbol(symbol) => thread.call_symbol(symbol, &arguments),
         })
+    }
+
+    /// Whether it stands still while others may run. Does not wait.
+    #[getter]
+    fn parked(&self) -> bool {
+        self.thread.is_parked()
+    }
+
+    /// Stop it, while all others go on.
+    fn interrupt(&self, py: Python<'_>) -> PyResult<()> {
+        self.blocking(py, Doing::Interrupt, Thread::interrupt)
+    }
+
+    /// Return `count` instructions from a virtual address on, read as this thread would execute them: address, bytes,
+    /// mnemonic, operands, text, kind, target, and symbol with the distance from its start. Fewer where memory ends.
+    fn disassemble(&self, py: Python<'_>, address: u64, count: usize) -> PyResult<Vec<Line>> {
+        disassemble(py, &self.thread, address, count)
     }
 
     /// Execute one instruction.

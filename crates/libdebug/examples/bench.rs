@@ -175,7 +175,7 @@ fn handled(
     on_exit: Option<CallAction>,
 ) -> Outcome {
     let number = Some(Debugger::syscall_number("getuid")?);
-    let spec = SyscallSpec { number, on_enter: Some(on_enter), on_exit, recursive: false };
+    let spec = SyscallSpec { number, on_enter: Some(on_enter), on_exit, ..SyscallSpec::default() };
     let handler = debugger.handle_syscall(spec)?;
     let measured = to_the_end(debugger, count)?;
     check(handler.hit_count() == rare, "events were lost")?;

@@ -63,7 +63,7 @@ impl Tracer {
                 Happening::Executed(tid) => self.handle_exec(tid),
                 Happening::SyscallEnter(tid, entry) => self.handle_enter(tid, entry),
                 Happening::SyscallExit(tid) => self.handle_exit(tid),
-                Happening::Arrived(_) | Happening::Ended | Happening::Failed => true,
+                Happening::Arrived(_) | Happening::Ended | Happening::Standstill | Happening::Failed => true,
             };
             stop |= !self.in_callback() && self.stop_wanted.take();
         }
@@ -75,14 +75,16 @@ impl Tracer {
     }
 
     fn handle_hit(&self, tid: Tid, cell: &Arc<BreakpointCell>) -> bool {
-        if !cell.is_enabled() {
+        if !cell.life.concerns(tid) {
             return false;
         }
-        cell.count_hit();
-        if !self.add_reason(tid, StopReason::Breakpoint(cell.id)) {
-            return false;
+        cell.life.count_hit();
+        let Some(thread) = self.thread_cell(tid) else { return false };
+        {
+            let mut stop = lock(&thread.stop);
+            stop.reasons.push(StopReason::Breakpoint(cell.life.id));
+            stop.hit.push(Arc::clone(cell));
         }
-        let _ = self.thread_cell(tid).map(|thread| lock(&thread.stop).hit.push(Arc::clone(cell)));
         let debugger = || Debugger::from_shared(&self.shared);
         self.run_action(tid, &cell.action(), || Breakpoint { cell: Arc::clone(cell), debugger: debugger() })
     }
@@ -107,10 +109,7 @@ impl Tracer {
 
     /// Runs a user's code in the middle of a stop of `tid`. Answers whether the process is to stay stopped.
     pub(crate) fn run_callback(&self, tid: Tid, callback: impl FnOnce(&Thread) -> CallbackResult) -> bool {
-        let Some(cell) = self.thread_cell(tid) else { return false };
-        let thread = Thread::new(Debugger::from_shared(&self.shared), cell, self.session());
-        // Whatever comes meanwhile has to wait for the callback, and not for a moment only.
-        self.shared.link.mailbox.awake();
+        let Some(thread) = self.thread(tid) else { return false };
         self.callbacks.set(self.callbacks.get() + 1);
         // What unwinds here would end the tracer thread, and the process with it.
         let result = catch_unwind(AssertUnwindSafe(|| callback(&thread)));
@@ -128,6 +127,11 @@ impl Tracer {
     fn thread_cell(&self, tid: Tid) -> Option<Arc<ThreadCell>> {
         let process = self.process.borrow();
         Some(Arc::clone(&process.as_ref()?.threads.get(&tid)?.cell))
+    }
+
+    /// The thread as users hold it.
+    pub(crate) fn thread(&self, tid: Tid) -> Option<Thread> {
+        Some(Thread::new(Debugger::from_shared(&self.shared), self.thread_cell(tid)?, self.session()))
     }
 
     pub(crate) fn session(&self) -> Option<Arc<Session>> {

@@ -13,7 +13,7 @@ use crate::process::{Process, Thread};
 use crate::session::StopReason;
 use crate::signal::{CatcherCell, SignalCatcher};
 use crate::syscall::{Entry, SyscallCell, SyscallEvent, SyscallHandler, SyscallSide, native_number};
-use crate::syscall_stop::ARGUMENTS;
+use crate::syscall_stop::{ARGUMENTS, NO_CALL};
 use crate::tracer::Tracer;
 
 impl Tracer {
@@ -33,7 +33,7 @@ impl Tracer {
         loop {
             made.push(native_number(&entry.call));
             let handler =
-                self.with_process(|process| process.syscalls.handler_for(native_number(&entry.call)));
+                self.with_process(|process| process.syscalls.handler_for(native_number(&entry.call), tid));
             let handler = handler.flatten();
             let (stays, called) =
                 handler.as_ref().map_or((false, false), |cell| self.enter(tid, entry, cell));
@@ -46,6 +46,7 @@ impl Tracer {
                 SyscallEvent::Enter { before: entry.call, after, called, replaces },
             );
             if after.number == entry.call.number {
+                stop |= handler.is_some_and(|cell| self.skip_call(tid, &cell));
                 break;
             }
             if made.contains(&native_number(&after)) {
@@ -61,11 +62,18 @@ impl Tracer {
         stop
     }
 
+    /// Has the kernel skip the call if its handler answers it. Answers whether that has failed, which stops the process.
+    fn skip_call(&self, tid: Tid, cell: &SyscallCell) -> bool {
+        let (Some(value), Some(thread)) = (cell.answer(), self.thread(tid)) else { return false };
+        let answered = thread.set_syscall_number(NO_CALL).and_then(|()| thread.set_syscall_return(value));
+        answered.is_err_and(|error| !error.is_death() && self.fail(tid, Box::new(error)))
+    }
+
     /// Answers whether the process is to stay stopped, and whether a callback ran.
     fn enter(&self, tid: Tid, entry: Entry, cell: &Arc<SyscallCell>) -> (bool, bool) {
         let action = cell.action(SyscallSide::Enter);
         let stop = action.as_ref().is_some_and(|action| {
-            self.add_reason(tid, StopReason::SyscallEnter(cell.id));
+            self.add_reason(tid, StopReason::SyscallEnter(cell.life.id));
             self.run_action(tid, action, || self.syscall_handle(cell))
         });
         if cell.life.is_enabled() && !entry.is_all(cell) {
@@ -93,7 +101,7 @@ impl Tracer {
         for cell in entered.iter().rev().filter(|cell| cell.life.is_enabled()) {
             cell.life.count_hit();
             let Some(action) = cell.action(SyscallSide::Exit) else { continue };
-            self.add_reason(tid, StopReason::SyscallExit(cell.id));
+            self.add_reason(tid, StopReason::SyscallExit(cell.life.id));
             stop |= self.run_action(tid, &action, || self.syscall_handle(cell));
             called |= matches!(action, Action::Call(_));
         }
@@ -147,7 +155,7 @@ impl Tracer {
             if seen.contains(&signal) {
                 return self.fail(tid, Box::new(Error::HijackLoop("Signal")));
             }
-            let catcher = self.with_process(|process| process.signals.catcher_for(signal)).flatten();
+            let catcher = self.with_process(|process| process.signals.catcher_for(signal, tid)).flatten();
             let Some(catcher) = catcher else { break };
             stop |= self.catch(tid, &catcher);
             seen.push(signal);
@@ -161,7 +169,7 @@ impl Tracer {
 
     fn catch(&self, tid: Tid, cell: &Arc<CatcherCell>) -> bool {
         cell.life.count_hit();
-        self.add_reason(tid, StopReason::Caught(cell.id));
+        self.add_reason(tid, StopReason::Caught(cell.life.id));
         let debugger = || Debugger::from_shared(&self.shared);
         self.run_action(tid, &cell.action(), || SignalCatcher {
             cell: Arc::clone(cell),

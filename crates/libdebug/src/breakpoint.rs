@@ -1,19 +1,16 @@
 //! What a user sets: breakpoints and watchpoints, as handles to one cell each.
 
 use std::fmt;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, RwLock};
+
+use libdebug_kernel::Tid;
 
 use crate::debugger::Debugger;
 use crate::error::Result;
-use crate::handler::Action;
+use crate::handler::{Action, HandlerId, Life, impl_handle};
 use crate::mailbox::lock;
 use crate::session::{read, write};
 use crate::thread::Thread;
-
-/// Names one breakpoint of one debugger.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub struct BreakpointId(pub(crate) u64);
 
 /// What a hardware breakpoint waits for (Intel SDM volume 3, 17.2.4).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -51,6 +48,8 @@ pub struct BreakpointSpec {
     pub kind: BreakpointKind,
     /// What a hit does.
     pub action: Action,
+    /// The one thread that it stops; `None` for all. The others pass it.
+    pub thread: Option<Tid>,
 }
 
 impl BreakpointSpec {
@@ -61,6 +60,7 @@ impl BreakpointSpec {
             symbol: format!("{address:#x}"),
             kind: BreakpointKind::Software,
             action: Action::Stop,
+            thread: None,
         }
     }
 }
@@ -68,23 +68,30 @@ impl BreakpointSpec {
 /// The one place where a breakpoint's state is.
 #[derive(Debug)]
 pub(crate) struct BreakpointCell {
-    pub(crate) id: BreakpointId,
     pub(crate) address: u64,
     pub(crate) symbol: String,
     pub(crate) kind: BreakpointKind,
     pub(crate) action: RwLock<Action>,
-    pub(crate) hits: AtomicU64,
-    pub(crate) enabled: AtomicBool,
+    pub(crate) life: Life,
     /// What a watchpoint has seen of its bytes: at the hit before the last one, or when it was set; and at the last one.
     seen: Mutex<(Option<u64>, Option<u64>)>,
 }
 
 impl BreakpointCell {
-    pub(crate) fn new(id: BreakpointId, spec: BreakpointSpec) -> Self {
-        let BreakpointSpec { address, symbol, kind, action } = spec;
-        let (hits, enabled) = (AtomicU64::new(0), AtomicBool::new(true));
-        let seen = Mutex::default();
-        Self { id, address, symbol, kind, action: RwLock::new(action), hits, enabled, seen }
+    pub(crate) fn new(id: HandlerId, spec: BreakpointSpec) -> Self {
+        let BreakpointSpec { address, symbol, kind, action, thread } = spec;
+        let life = Life::new(id, thread, false);
+        Self { address, symbol, kind, action: RwLock::new(action), life, seen: Mutex::default() }
+    }
+
+    pub(crate) fn spec(&self) -> BreakpointSpec {
+        BreakpointSpec {
+            address: self.address,
+            symbol: self.symbol.clone(),
+            kind: self.kind,
+            action: self.action(),
+            thread: self.life.thread,
+        }
     }
 
     /// How many bytes it watches; `None` for what waits for an execution.
@@ -107,17 +114,21 @@ impl BreakpointCell {
         read(&self.action).clone()
     }
 
-    pub(crate) fn is_enabled(&self) -> bool {
-        self.enabled.load(Ordering::Acquire)
+    /// Whether a hit of `tid` needs no user's code and no stop of the other threads.
+    pub(crate) fn is_native_for(&self, tid: Tid) -> bool {
+        !self.life.concerns(tid) || self.is_native()
     }
 
-    pub(crate) fn count_hit(&self) {
-        self.hits.fetch_add(1, Ordering::AcqRel);
-    }
-
-    /// Whether a hit needs no user's code and no stop of the other threads.
+    /// Whether no hit needs a user's code.
     pub(crate) fn is_native(&self) -> bool {
-        matches!(*read(&self.action), Action::Count)
+        read(&self.action).is_native()
+    }
+
+    /// Counts a hit of `tid`, if it is one.
+    pub(crate) fn count_hit(&self, tid: Tid) {
+        if self.life.concerns(tid) {
+            self.life.count_hit();
+        }
     }
 }
 
@@ -136,20 +147,9 @@ impl fmt::Debug for Breakpoint {
     }
 }
 
-impl PartialEq for Breakpoint {
-    fn eq(&self, other: &Self) -> bool {
-        Arc::ptr_eq(&self.cell, &other.cell)
-    }
-}
-
-impl Eq for Breakpoint {}
+impl_handle!(Breakpoint);
 
 impl Breakpoint {
-    /// Its name within its debugger.
-    pub fn id(&self) -> BreakpointId {
-        self.cell.id
-    }
-
     /// The virtual address.
     pub fn address(&self) -> u64 {
         self.cell.address
@@ -165,22 +165,12 @@ impl Breakpoint {
         self.cell.kind
     }
 
-    /// How often all threads together have hit it while it was enabled. Does not wait for a stop.
-    pub fn hit_count(&self) -> u64 {
-        self.cell.hits.load(Ordering::Acquire)
-    }
-
     /// Whether the stop that `thread` is in was caused by this breakpoint.
     ///
     /// # Errors
     /// As [`Debugger::wait`]: the process is waited for first.
     pub fn hit_on(&self, thread: &Thread) -> Result<bool> {
-        Ok(self.cell.is_enabled() && thread.has_reason_of(self.cell.id)?)
-    }
-
-    /// Whether it is enabled.
-    pub fn is_enabled(&self) -> bool {
-        self.cell.is_enabled()
+        Ok(self.is_enabled() && thread.has_reason_of(self.id())?)
     }
 
     /// Enables or disables it, effective from the next instruction on.

@@ -193,9 +193,15 @@ impl Debugger {
     }
 
     fn resume(&self, command: Command) -> Result<()> {
+        self.resume_after(command, |_| {})
+    }
+
+    /// Lets the process go on by `command`, after `prepare` once nothing speaks against it.
+    pub(crate) fn resume_after(&self, command: Command, prepare: impl FnOnce(&Session)) -> Result<()> {
         let session = self.stopped_session()?;
         self.raise_failure()?;
         check_alive(&session)?;
+        prepare(&session);
         if let Some(tracer) = tree::current(&self.shared) {
             tracer.execute(command);
             return Ok(());

@@ -20,6 +20,9 @@ pub enum Error {
     /// Nothing is being debugged: not run yet, killed, or detached.
     #[error("no process is being debugged: run a program or attach to one first")]
     NoProcess,
+    /// Another debugger has the process.
+    #[error("another debugger has the process: take it back first")]
+    HandedOver,
     /// The process or thread has ended; what it left (registers, exit code) can still be read.
     #[error("thread {tid} is dead ({})", .how.map_or("killed".to_owned(), describe_death))]
     Died {
@@ -79,6 +82,12 @@ pub enum Error {
     /// No map has such a backing file.
     #[error("no memory map is backed by a file called {0:?}")]
     NoSuchFile(String),
+    /// No map is what was chosen, for what the text says.
+    #[error("No memory map found for the specified {0}.")]
+    NoSuchMap(&'static str),
+    /// Memory cannot be searched like this.
+    #[error("{0}")]
+    BadSearch(&'static str),
     /// No image has such a symbol.
     #[error("symbol {name:?} was not found{}: pass an address, or a symbol of a mapped file", in_file(.file))]
     NoSuchSymbol {

@@ -106,7 +106,8 @@ impl Process {
                 let resumed = self.ptrace.cont(tid, None);
                 self.started(tid, resumed)
             }
-            Stop::Syscall | Stop::Seccomp => self.on_syscall_stop(tid, bell),
+            Stop::Syscall => self.on_syscall_stop(tid, bell),
+            Stop::Seccomp => self.on_seccomp_stop(tid, bell),
             Stop::Group(_) | Stop::Event => self.go_on(tid, bell),
         }
     }
@@ -156,6 +157,9 @@ impl Process {
 
     fn on_signal(&mut self, tid: Tid, signal: Signal, bell: &Bell) -> Result<()> {
         self.restore_signal(tid, signal);
+        if self.is_own_cont(tid, signal) {
+            return self.go_on(tid, bell);
+        }
         self.note_signal(tid, Some(signal), Some(signal));
         if self.lost_its_stub(tid, signal)? {
             self.note_signal(tid, None, None);
@@ -248,8 +252,8 @@ impl Process {
             }
         }
         let Some(site) = self.sites.get(address) else { return Ok(()) };
-        if !self.frozen && !site.internal && site.breakpoints.iter().all(|cell| cell.is_native()) {
-            site.breakpoints.iter().for_each(|cell| cell.count_hit());
+        if !self.frozen && !site.internal && site.breakpoints.iter().all(|cell| cell.is_native_for(tid)) {
+            site.breakpoints.iter().for_each(|cell| cell.count_hit(tid));
             return self.resume(tid, bell);
         }
         if site.internal {
@@ -273,8 +277,8 @@ impl Process {
             // The program traces itself, with the trap flag.
             return self.on_signal(tid, Signal::TRAP, bell);
         }
-        if !self.frozen && fired.iter().all(|cell| cell.is_native()) {
-            fired.iter().for_each(|cell| cell.count_hit());
+        if !self.frozen && fired.iter().all(|cell| cell.is_native_for(tid)) {
+            fired.iter().for_each(|cell| cell.count_hit(tid));
             return self.resume(tid, bell);
         }
         self.note_signal(tid, Some(Signal::TRAP), None);
@@ -291,6 +295,10 @@ impl Process {
         if let Some(thread) = self.threads.get_mut(&tid) {
             thread.run = Run::Exiting;
             thread.cell.zombie.store(true, Ordering::Release);
+        }
+        if tid == self.pid().leader() {
+            // It may stay a zombie for as long as the others are parked.
+            self.note_standstill();
         }
         // A thread that was killed on its way out has none left to read.
         let _ = self.load_all(tid);
@@ -334,7 +342,9 @@ impl Process {
         self.sites.clear();
         self.displaced.clear();
         self.hardware = Default::default();
-        self.breakpoints.values().for_each(|cell| cell.enabled.store(false, Ordering::Release));
+        for cell in self.breakpoints.values() {
+            cell.life.set_enabled(false);
+        }
         self.session.replace_memory(ProcessMemory::open(self.pid())?);
         if lock(&self.shared.on_exec).is_none() {
             return self.go_on_from_call(tid, bell);
@@ -371,7 +381,7 @@ impl Process {
             return Err(crate::Error::Died { tid, how: None });
         };
         let mut registers = lock(&thread.cell.registers);
-        if let Some(pc) = registers.pc() {
+        if let Some(pc) = registers.shown() {
             return Ok(pc);
         }
         let raw = registers.load_pc(self.ptrace, tid)?;
@@ -393,10 +403,11 @@ impl Process {
 
     /// Loads the general registers of a stopped thread as users see them.
     pub(crate) fn load_general(&mut self, tid: Tid) -> Result<()> {
-        self.shown_pc(tid)?;
         match self.threads.get(&tid) {
-            Some(thread) => lock(&thread.cell.registers).load_general(self.ptrace, tid),
-            None => Err(crate::Error::Died { tid, how: None }),
+            // The kernel's pc is among them: it need not be asked for first.
+            Some(thread) => lock(&thread.cell.registers).load_general(self.ptrace, tid)?,
+            None => return Err(crate::Error::Died { tid, how: None }),
         }
+        self.shown_pc(tid).map(drop)
     }
 }

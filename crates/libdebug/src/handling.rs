@@ -10,8 +10,8 @@ use crate::debugger::Debugger;
 use crate::error::{Error, Result};
 use crate::handler::{ExecCallback, HandlerId};
 use crate::mailbox::lock;
-use crate::signal::{CatcherCell, CatcherSpec, SignalCatcher};
-use crate::syscall::{SyscallCell, SyscallHandler, SyscallObserver, SyscallSpec};
+use crate::signal::{CatcherSpec, SignalCatcher};
+use crate::syscall::{SyscallHandler, SyscallObserver, SyscallSpec};
 use crate::tracer::Command;
 
 /// What a hijacker puts into the argument registers; `None` leaves one as it is.
@@ -58,6 +58,28 @@ impl Debugger {
         Ok(SyscallHandler { cell, debugger: self.clone() })
     }
 
+    /// Has the kernel not make the call, and gives the program `value` in its place: a negative error number
+    /// (errno(3)) for a failure. Only the thread that calls is stopped for that, and only briefly.
+    ///
+    /// ```
+    /// # fn main() -> libdebug::Result<()> {
+    /// use libdebug::Debugger;
+    /// let debugger = Debugger::builder("/bin/sh").args(["-c", "exit $PPID"]).run()?;
+    /// let getppid = Debugger::syscall_number("getppid")?;
+    /// let handler = debugger.answer_syscall(Some(getppid), 42)?;
+    /// debugger.cont()?;
+    /// assert_eq!(debugger.exit_code()?, Some(42));
+    /// assert_eq!(handler.hit_count(), 1);
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    /// Those of [`Debugger::handle_syscall`].
+    pub fn answer_syscall(&self, number: Option<u64>, value: i64) -> Result<SyscallHandler> {
+        self.handle_syscall(SyscallSpec::answer(number, value))
+    }
+
     /// Puts the call `new`, with `arguments`, in the place of every call of `original`.
     ///
     /// # Errors
@@ -72,11 +94,7 @@ impl Debugger {
         self.handle_syscall(SyscallSpec::hijack(original, new, arguments, recursive)?)
     }
 
-    pub(crate) fn remove_syscall_handler(&self, cell: &Arc<SyscallCell>) -> Result<()> {
-        self.remove_handler(cell.id)
-    }
-
-    fn remove_handler(&self, id: HandlerId) -> Result<()> {
+    pub(crate) fn remove_handler(&self, id: HandlerId) -> Result<()> {
         self.stopped_session()?;
         self.ask(|answer| Command::RemoveHandler(id, answer))?
     }
@@ -121,17 +139,12 @@ impl Debugger {
         self.catch_signal(CatcherSpec::hijack(original, new, recursive)?)
     }
 
-    pub(crate) fn remove_catcher(&self, cell: &Arc<CatcherCell>) -> Result<()> {
-        self.remove_handler(cell.id)
-    }
-
-    /// The signals that are never delivered.
+    /// The signals that are never delivered. Does not wait for a stop.
     ///
     /// # Errors
-    /// As [`Debugger::catch_signal`].
+    /// [`Error::NoProcess`], [`Error::Terminated`].
     pub fn blocked_signals(&self) -> Result<BTreeSet<Signal>> {
-        self.stopped_session()?;
-        self.ask(Command::BlockedSignals)?
+        Ok(self.handlers()?.blocked)
     }
 
     /// Chooses the signals that are never delivered; their catchers run all the same.

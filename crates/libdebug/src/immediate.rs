@@ -6,7 +6,6 @@ use std::sync::atomic::Ordering;
 use libdebug_arch::x86_64::{Register, RegisterValue};
 use libdebug_kernel::proc;
 
-use crate::breakpoint::Breakpoint;
 use crate::debugger::Debugger;
 use crate::error::{Error, Result};
 use crate::mailbox::lock;
@@ -84,13 +83,6 @@ impl Debugger {
     /// How many threads [`Debugger::threads`] would list. Does not wait.
     pub fn thread_count(&self) -> usize {
         self.shared().session().map_or(0, |session| read(&session.threads).len())
-    }
-}
-
-impl Breakpoint {
-    /// The debugger that it belongs to.
-    pub fn debugger(&self) -> &Debugger {
-        &self.debugger
     }
 }
 

@@ -169,14 +169,7 @@ impl Process {
             ));
         }
         self.freeze(bell);
-        for tid in self.stopped_tids() {
-            self.leave_stub(tid, bell)?;
-        }
-        self.release_guests();
-        self.remove_all_sites();
-        self.clear_hardware();
-        self.placement.part();
-        self.shared.interrupt.store(false, Ordering::Release);
+        self.withdraw(bell)?;
         for tid in self.stopped_tids() {
             if let Some(signal) = self.prepare(tid, None)? {
                 let _ = self.ptrace.detach(tid, signal);
@@ -185,6 +178,19 @@ impl Process {
         }
         self.session.detached.store(true, Ordering::Release);
         self.close();
+        Ok(())
+    }
+
+    /// Takes everything of ours out of a stopped process.
+    pub(crate) fn withdraw(&mut self, bell: &Bell) -> Result<()> {
+        for tid in self.stopped_tids() {
+            self.leave_stub(tid, bell)?;
+        }
+        self.release_guests();
+        self.remove_all_sites();
+        self.clear_hardware();
+        self.placement.part();
+        self.shared.interrupt.store(false, Ordering::Release);
         Ok(())
     }
 
@@ -233,6 +239,7 @@ impl Process {
 
     /// Kills the process and waits until every thread of it is gone.
     pub(crate) fn kill(&mut self, bell: &Bell) -> Result<()> {
+        self.kill_away();
         for tid in self.stopped_tids() {
             // What the registers were stays readable; a thread that is gone already has none.
             let _ = self.load_all(tid);
@@ -330,7 +337,12 @@ enum Seized {
 
 /// Seizes every thread of `pid`, again and again until a look at the list brings nothing new: a thread that is
 /// not seized yet may be creating others.
-fn seize_all(ptrace: Ptrace, pid: Pid, options: Options, seized: &mut BTreeSet<Tid>) -> Result<()> {
+pub(crate) fn seize_all(
+    ptrace: Ptrace,
+    pid: Pid,
+    options: Options,
+    seized: &mut BTreeSet<Tid>,
+) -> Result<()> {
     let mut seen = BTreeSet::new();
     loop {
         let tasks = proc::tasks(pid).map_err(|_| Error::NoSuchProcess(pid))?;

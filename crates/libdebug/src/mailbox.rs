@@ -195,6 +195,8 @@ struct Slot<T> {
 #[derive(Debug)]
 enum Answer<T> {
     Awaited,
+    /// Somebody sleeps until it is here. To wake nobody would be a system call all the same.
+    SleptFor,
     Here(T),
     Never,
 }
@@ -222,12 +224,16 @@ impl<T> Slot<T> {
     /// The first answer counts.
     fn settle(&self, answer: Answer<T>) {
         let mut place = lock(&self.answer);
-        if !matches!(*place, Answer::Awaited) {
-            return;
-        }
+        let asleep = match *place {
+            Answer::Awaited => false,
+            Answer::SleptFor => true,
+            Answer::Here(_) | Answer::Never => return,
+        };
         *place = answer;
         drop(place);
-        self.arrived.notify_one();
+        if asleep {
+            self.arrived.notify_one();
+        }
         if let Some(latch) = self.latch.get() {
             latch.set();
         }
@@ -273,10 +279,10 @@ impl<T> Reply<T> {
     pub(crate) fn wait(self) -> Option<T> {
         let mut answer = lock(&self.slot.answer);
         loop {
-            match std::mem::replace(&mut *answer, Answer::Awaited) {
+            match std::mem::replace(&mut *answer, Answer::SleptFor) {
                 Answer::Here(value) => return Some(value),
                 Answer::Never => return None,
-                Answer::Awaited => {
+                Answer::Awaited | Answer::SleptFor => {
                     answer = self.slot.arrived.wait(answer).unwrap_or_else(PoisonError::into_inner);
                 }
             }

@@ -40,6 +40,41 @@ impl Debugger {
         self.read_into(&*self.stopped_session()?, address, buffer)
     }
 
+    /// Reads many places, given by address and size, one behind the other into `buffer`, which is as long as all of
+    /// them: with a system call for a thousand places instead of one for each.
+    ///
+    /// ```
+    /// # fn main() -> libdebug::Result<()> {
+    /// let debugger = libdebug::Debugger::builder("/bin/true").run()?;
+    /// let pc = debugger.main_thread()?.pc()?;
+    /// let mut bytes = [0; 6];
+    /// debugger.read_memory_places(&[(pc, 4), (pc + 1, 2)], &mut bytes)?;
+    /// assert_eq!(bytes[1..3], bytes[4..6]);
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    /// As [`Debugger::read_memory_into`].
+    pub fn read_memory_places(&self, places: &[(u64, usize)], buffer: &mut [u8]) -> Result<()> {
+        let session = self.stopped_session()?;
+        let at_once = if self.fast_memory() { session.memory().read_scattered(places, buffer) } else { 0 };
+        let mut rest = buffer;
+        let mut done = 0;
+        for &(address, size) in places {
+            let Some((bytes, behind)) = rest.split_at_mut_checked(size) else { break };
+            done += size;
+            if done <= at_once {
+                hide_traps(&session, address, bytes);
+            } else {
+                // There may be pages that the program itself cannot read, but a tracer.
+                self.read_into(&session, address, bytes)?;
+            }
+            rest = behind;
+        }
+        Ok(())
+    }
+
     /// Refuses a read that is larger than what is mapped, before a buffer is made for it; small ones are not
     /// looked at.
     ///

@@ -9,8 +9,10 @@ use libdebug_arch::Isa;
 use libdebug_kernel::{Bell, Death, Options, Pid, Ptrace, Signal, SignalInfo, Tid};
 
 use crate::acceleration::Filters;
-use crate::breakpoint::{BreakpointCell, BreakpointId};
+use crate::breakpoint::BreakpointCell;
 use crate::displaced::Displaced;
+use crate::handler::HandlerId;
+use crate::handover::Away;
 use crate::mailbox::lock;
 use crate::placement::Placement;
 use crate::roll::Roll;
@@ -114,6 +116,8 @@ pub(crate) enum Happening {
     Arrived(Tid),
     /// The last thread ended.
     Ended,
+    /// All threads that could run are parked.
+    Standstill,
     /// The kernel refused something that an event called for.
     Failed,
 }
@@ -130,7 +134,7 @@ pub(crate) struct Process {
     pub(crate) happenings: VecDeque<Happening>,
     pub(crate) sites: Sites,
     pub(crate) hardware: HardwareSlots,
-    pub(crate) breakpoints: BTreeMap<BreakpointId, Arc<BreakpointCell>>,
+    pub(crate) breakpoints: BTreeMap<HandlerId, Arc<BreakpointCell>>,
     pub(crate) displaced: Displaced,
     pub(crate) syscalls: Syscalls,
     pub(crate) filters: Filters,
@@ -151,6 +155,10 @@ pub(crate) struct Process {
     /// Every breakpoint only counts: nobody is going to look at registers at a hit.
     pub(crate) only_native: bool,
     pub(crate) placement: Placement,
+    /// What is kept of it while another debugger has it.
+    pub(crate) away: Option<Away>,
+    /// A SIGCONT of ours is on its way to it.
+    pub(crate) drops_cont: bool,
 }
 
 impl Process {
@@ -179,6 +187,8 @@ impl Process {
             promised: false,
             only_native: true,
             placement: Placement::new(&shared),
+            away: None,
+            drops_cont: false,
             shared,
         }
     }
@@ -220,11 +230,21 @@ impl Process {
         self.threads.iter().filter(|(_, thread)| thread.run == Run::Stopped).map(|(tid, _)| *tid).collect()
     }
 
+    /// Those of them that go on when the process does.
+    pub(crate) fn unparked_tids(&self) -> Vec<Tid> {
+        let free = |(tid, thread): (&Tid, &Thread)| {
+            (thread.run == Run::Stopped && !thread.cell.is_parked()).then_some(*tid)
+        };
+        self.threads.iter().filter_map(free).collect()
+    }
+
     /// A thread ended. The last one ends the process.
     pub(crate) fn bury(&mut self, tid: Tid, death: Option<Death>) {
         let Some(thread) = self.threads.remove(&tid) else { return };
         thread.cell.set_death(death);
         thread.cell.zombie.store(false, Ordering::Release);
+        thread.cell.set_parked(false);
+        self.note_standstill();
         if tid != self.pid().leader() {
             self.roll.strike(tid);
         }
@@ -245,6 +265,7 @@ impl Process {
 
     /// Tells users' threads that everything is stopped, or has ended.
     pub(crate) fn publish(&mut self) {
+        self.unpark_all();
         self.shared.interrupt.store(false, Ordering::Release);
         self.placement.handed_over();
         self.session.stops.fetch_add(1, Ordering::AcqRel);

@@ -99,6 +99,11 @@ impl RegisterCache {
         self.general.as_ref().map(GeneralRegisters::pc).or(self.shown_pc)
     }
 
+    /// The pc that users see, once it was worked out: the kernel's may be in a stub.
+    pub(crate) fn shown(&self) -> Option<u64> {
+        self.shown_pc.and_then(|_| self.pc())
+    }
+
     /// The address that the thread would go on from.
     pub(crate) fn real_pc(&self) -> Option<u64> {
         self.raw_pc.or(self.pc())

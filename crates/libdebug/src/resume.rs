@@ -42,12 +42,12 @@ fn plan(facts: Facts) -> Plan {
 }
 
 impl Process {
-    /// Lets every stopped thread go on. Those that have to execute an instruction in place do so first, while
+    /// Lets every stopped thread go on that is not parked. Those that have to execute an instruction in place do so first, while
     /// all others are still stopped; when that sets something off, everything stays stopped for its handler.
     pub(crate) fn thaw(&mut self, bell: &Bell) -> Result<()> {
         let mut planned = Vec::new();
         let (held, free): (Vec<_>, Vec<_>) =
-            self.stopped_tids().into_iter().partition(|&tid| self.is_held(tid));
+            self.unparked_tids().into_iter().partition(|&tid| self.is_held(tid));
         for tid in free {
             let (plan, stub) = self.plan_thread(tid)?;
             if plan == Plan::InPlace {

@@ -9,9 +9,9 @@ use std::sync::{Arc, Mutex, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGua
 
 use libdebug_kernel::{Death, Latch, Pid, ProcessMemory, Signal, Tid, fork_generation, proc};
 
-use crate::breakpoint::{BreakpointCell, BreakpointId};
+use crate::breakpoint::BreakpointCell;
 use crate::debugger::Debugger;
-use crate::error::BoxError;
+use crate::error::{BoxError, Error, Result};
 use crate::handler::{ExecCallback, HandlerId};
 use crate::host::Host;
 use crate::io::{Foreground, ProcessIo};
@@ -246,6 +246,8 @@ pub(crate) struct Session {
     /// Kill, detach or another run have ended it: handles to it are history.
     pub(crate) closed: AtomicBool,
     pub(crate) detached: AtomicBool,
+    /// Another debugger has it, for a while.
+    pub(crate) handed_over: AtomicBool,
     /// Counts published stops, so that what was read at one stop is not taken for another's.
     pub(crate) stops: AtomicU64,
     pub(crate) threads: RwLock<Vec<Arc<ThreadCell>>>,
@@ -262,6 +264,7 @@ impl Session {
             phase: AtomicU8::new(Phase::Stopped as u8),
             closed: AtomicBool::new(false),
             detached: AtomicBool::new(false),
+            handed_over: AtomicBool::new(false),
             stops: AtomicU64::new(1),
             threads: RwLock::new(Vec::new()),
             memory: RwLock::new(Arc::new(memory)),
@@ -324,6 +327,11 @@ impl Session {
             .map_or(self.pid, |cell| Pid(cell.tid.0))
     }
 
+    /// Refuses requests while another debugger has the process.
+    pub(crate) fn check_present(&self) -> Result<()> {
+        if self.handed_over.load(Ordering::Acquire) { Err(Error::HandedOver) } else { Ok(()) }
+    }
+
     pub(crate) fn forget_maps(&self) {
         *lock(&self.maps) = None;
     }
@@ -341,7 +349,7 @@ pub enum StopReason {
     /// The program was started or attached to.
     Started,
     /// It came to this breakpoint, or touched what it watches.
-    Breakpoint(BreakpointId),
+    Breakpoint(HandlerId),
     /// A step has ended.
     Step,
     /// [`Debugger::interrupt`](crate::Debugger::interrupt), or another thread's stop.
@@ -382,6 +390,8 @@ pub(crate) struct ThreadCell {
     pub(crate) stop: Mutex<StopRecord>,
     /// It has come to its exit event: no user code of it will run any more.
     pub(crate) zombie: AtomicBool,
+    /// Its users want it to stand still, whatever the others do.
+    parked: AtomicBool,
     /// The signal of the group-stop that it is in, 0 for none: it stays in it while its process runs.
     group_stop: AtomicI32,
     death: Mutex<Option<Option<Death>>>,
@@ -394,9 +404,18 @@ impl ThreadCell {
             registers: Mutex::default(),
             stop: Mutex::default(),
             zombie: AtomicBool::new(false),
+            parked: AtomicBool::new(false),
             group_stop: AtomicI32::new(0),
             death: Mutex::new(None),
         }
+    }
+
+    pub(crate) fn is_parked(&self) -> bool {
+        self.parked.load(Ordering::Acquire)
+    }
+
+    pub(crate) fn set_parked(&self, parked: bool) {
+        self.parked.store(parked, Ordering::Release);
     }
 
     /// The signal of the group-stop that it is in.

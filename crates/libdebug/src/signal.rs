@@ -4,11 +4,11 @@ use std::collections::BTreeSet;
 use std::fmt;
 use std::sync::{Arc, RwLock};
 
-use libdebug_kernel::Signal;
+use libdebug_kernel::{Signal, Tid};
 
 use crate::debugger::Debugger;
 use crate::error::{Error, Result};
-use crate::handler::{Action, HandlerId, Life};
+use crate::handler::{Action, HandlerId, Life, Numbered, impl_replacing_handle, newest};
 use crate::session::{StopReason, read, write};
 use crate::thread::Thread;
 
@@ -22,12 +22,14 @@ pub struct CatcherSpec {
     pub action: Action<SignalCatcher>,
     /// Whether the catcher of a signal that a callback puts in the place of this one runs too.
     pub recursive: bool,
+    /// The one thread whose signals it catches; `None` for all.
+    pub thread: Option<Tid>,
 }
 
 impl CatcherSpec {
     /// A catcher that stops the process.
     pub fn stop(signal: Option<Signal>) -> Self {
-        Self { signal, action: Action::Stop, recursive: false }
+        Self { signal, action: Action::Stop, recursive: false, thread: None }
     }
 
     /// A catcher that puts the signal `new` in the place of every `original`.
@@ -39,7 +41,7 @@ impl CatcherSpec {
             return Err(Error::SelfHijack("signal"));
         }
         let replace = move |thread: &Thread, _: &SignalCatcher| Ok(thread.set_signal(Some(new))?);
-        Ok(Self { signal: original, action: Action::call_at_signal(replace), recursive })
+        Ok(Self { signal: original, action: Action::call_at_signal(replace), recursive, thread: None })
     }
 
     /// SIGKILL and SIGSTOP come to no stop before they take effect (ptrace(2)).
@@ -57,7 +59,6 @@ const UNCATCHABLE: [Signal; 2] = [Signal::KILL, Signal::STOP];
 /// The one place where a catcher's state is.
 #[derive(Debug)]
 pub(crate) struct CatcherCell {
-    pub(crate) id: HandlerId,
     pub(crate) signal: Option<Signal>,
     action: RwLock<Action<SignalCatcher>>,
     pub(crate) life: Life,
@@ -65,16 +66,37 @@ pub(crate) struct CatcherCell {
 
 impl CatcherCell {
     pub(crate) fn new(id: HandlerId, spec: CatcherSpec) -> Self {
-        let life = Life::new(spec.recursive);
-        Self { id, signal: spec.signal, action: RwLock::new(spec.action), life }
+        let life = Life::new(id, spec.thread, spec.recursive);
+        Self { signal: spec.signal, action: RwLock::new(spec.action), life }
     }
 
     pub(crate) fn action(&self) -> Action<SignalCatcher> {
         read(&self.action).clone()
     }
 
+    pub(crate) fn spec(&self) -> CatcherSpec {
+        CatcherSpec {
+            signal: self.signal,
+            action: self.action(),
+            recursive: self.life.is_recursive(),
+            thread: self.life.thread,
+        }
+    }
+
     pub(crate) fn is_native(&self) -> bool {
         read(&self.action).is_native()
+    }
+}
+
+impl Numbered for CatcherCell {
+    type Number = Signal;
+
+    fn life(&self) -> &Life {
+        &self.life
+    }
+
+    fn number(&self) -> Option<Signal> {
+        self.signal
     }
 }
 
@@ -92,58 +114,12 @@ impl fmt::Debug for SignalCatcher {
     }
 }
 
-impl PartialEq for SignalCatcher {
-    fn eq(&self, other: &Self) -> bool {
-        Arc::ptr_eq(&self.cell, &other.cell)
-    }
-}
-
-impl Eq for SignalCatcher {}
+impl_replacing_handle!(SignalCatcher);
 
 impl SignalCatcher {
-    /// Its name within its debugger.
-    pub fn id(&self) -> HandlerId {
-        self.cell.id
-    }
-
-    /// The debugger that it belongs to.
-    pub fn debugger(&self) -> &Debugger {
-        &self.debugger
-    }
-
     /// The signal that it catches; `None` for all.
     pub fn signal(&self) -> Option<Signal> {
         self.cell.signal
-    }
-
-    /// How many signals it has caught, in all threads together. Does not wait.
-    pub fn hit_count(&self) -> u64 {
-        self.cell.life.hits()
-    }
-
-    /// Whether it is enabled.
-    pub fn is_enabled(&self) -> bool {
-        self.cell.life.is_enabled()
-    }
-
-    /// Enables or disables it.
-    ///
-    /// # Errors
-    /// [`Error::NoProcess`], and those of [`Debugger::wait`]: the process is waited for.
-    pub fn set_enabled(&self, on: bool) -> Result<()> {
-        self.debugger.stopped_session()?;
-        self.cell.life.set_enabled(on);
-        Ok(())
-    }
-
-    /// Whether catchers of a signal that replaces a caught one run too.
-    pub fn is_recursive(&self) -> bool {
-        self.cell.life.is_recursive()
-    }
-
-    /// Chooses whether catchers of a signal that replaces a caught one run too.
-    pub fn set_recursive(&self, on: bool) {
-        self.cell.life.set_recursive(on);
     }
 
     /// What a signal does.
@@ -161,22 +137,14 @@ impl SignalCatcher {
     /// # Errors
     /// As [`Debugger::wait`]: the process is waited for first.
     pub fn hit_on(&self, thread: &Thread) -> Result<bool> {
-        Ok(self.is_enabled() && thread.stop_reasons()?.contains(&StopReason::Caught(self.cell.id)))
-    }
-
-    /// Removes it.
-    ///
-    /// # Errors
-    /// As [`SignalCatcher::set_enabled`].
-    pub fn remove(&self) -> Result<()> {
-        self.debugger.remove_catcher(&self.cell)
+        Ok(self.is_enabled() && thread.stop_reasons()?.contains(&StopReason::Caught(self.id())))
     }
 }
 
 /// Who is interested in the signals of one process.
 #[derive(Debug, Default)]
 pub(crate) struct Signals {
-    catchers: Vec<Arc<CatcherCell>>,
+    pub(crate) catchers: Vec<Arc<CatcherCell>>,
     /// Never delivered, whatever catchers there are.
     pub(crate) blocked: BTreeSet<Signal>,
 }
@@ -187,15 +155,12 @@ impl Signals {
     }
 
     pub(crate) fn remove(&mut self, id: HandlerId) {
-        self.catchers.retain(|cell| cell.id != id);
+        self.catchers.retain(|cell| cell.life.id != id);
     }
 
-    /// The newest enabled catcher of `signal`, else the newest of all signals.
-    pub(crate) fn catcher_for(&self, signal: Signal) -> Option<Arc<CatcherCell>> {
-        let enabled = || self.catchers.iter().rev().filter(|cell| cell.life.is_enabled());
-        let exact = enabled().find(|cell| cell.signal == Some(signal));
-        let all = |signal| !UNCATCHABLE.contains(&signal);
-        exact.or_else(|| enabled().find(|cell| cell.signal.is_none() && all(signal))).cloned()
+    /// Who catches that signal of `tid`. What cannot be caught comes to no stop that could be told of.
+    pub(crate) fn catcher_for(&self, signal: Signal, tid: Tid) -> Option<Arc<CatcherCell>> {
+        newest(&self.catchers, signal, tid).filter(|_| !UNCATCHABLE.contains(&signal)).cloned()
     }
 
     /// What of `signal` is delivered.
@@ -217,10 +182,10 @@ mod tests {
     }
 
     #[test]
-    fn a_catcher_of_the_signal_comes_before_one_of_all() {
-        let signals = catchers(&[Some(Signal::INT), None]);
-        let id = |signal| signals.catcher_for(signal).map(|cell| cell.id.0);
-        assert_eq!((id(Signal::INT), id(Signal::SEGV), id(Signal::STOP)), (Some(0), Some(1), None));
+    fn a_catcher_of_all_signals_catches_what_can_be_caught() {
+        let signals = catchers(&[None]);
+        assert!(signals.catcher_for(Signal::SEGV, Tid(7)).is_some());
+        assert!(signals.catcher_for(Signal::STOP, Tid(7)).is_none());
     }
 
     #[test]

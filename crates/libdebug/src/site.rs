@@ -2,13 +2,13 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
 
 use libdebug_arch::x86_64::debug_registers::{self, Watch, WatchError};
 use libdebug_kernel::{Ptrace, Tid};
 
-use crate::breakpoint::{Access, BreakpointCell, BreakpointId, BreakpointKind};
+use crate::breakpoint::{Access, BreakpointCell, BreakpointKind};
 use crate::error::{BreakpointError, Error, Result};
+use crate::handler::HandlerId;
 use crate::process::{Process, Run};
 use crate::session::write;
 use crate::stop::SiteFacts;
@@ -166,12 +166,15 @@ impl HardwareSlots {
         self.0.iter().flatten().map(|cell| cell.address).filter(|&next| next > address).min()
     }
 
-    fn slot_of(&self, id: BreakpointId) -> Option<usize> {
-        self.0.iter().position(|slot| slot.as_ref().is_some_and(|cell| cell.id == id))
+    fn slot_of(&self, id: HandlerId) -> Option<usize> {
+        self.0.iter().position(|slot| slot.as_ref().is_some_and(|cell| cell.life.id == id))
     }
 
-    fn control(&self) -> u64 {
-        let slots = self.0.each_ref().map(|slot| slot.as_ref().and_then(|cell| watch(cell)?.ok()));
+    /// What DR7 is to be in `tid`: without the breakpoints of other threads.
+    fn control(&self, tid: Tid) -> u64 {
+        let own = |cell: &&Arc<BreakpointCell>| cell.life.thread.is_none_or(|only| only == tid);
+        let slots =
+            self.0.each_ref().map(|slot| slot.as_ref().filter(own).and_then(|cell| watch(cell)?.ok()));
         debug_registers::control(&slots)
     }
 
@@ -189,7 +192,7 @@ impl HardwareSlots {
                 ptrace.set_debug_register(tid, slot, cell.address)?;
             }
         }
-        ptrace.set_debug_register(tid, DR7, self.control())
+        ptrace.set_debug_register(tid, DR7, self.control(tid))
     }
 }
 
@@ -237,7 +240,7 @@ impl Process {
         cell.see((read == length).then_some(u64::from_le_bytes(bytes)));
     }
 
-    pub(crate) fn remove_hardware(&mut self, id: BreakpointId) -> Result<()> {
+    pub(crate) fn remove_hardware(&mut self, id: HandlerId) -> Result<()> {
         if let Some(slot) = self.hardware.slot_of(id) {
             self.hardware.0[slot] = None;
             self.write_hardware()?;
@@ -292,12 +295,12 @@ impl Process {
 impl Process {
     pub(crate) fn insert_breakpoint(&mut self, cell: &Arc<BreakpointCell>) -> Result<()> {
         self.plant(cell)?;
-        self.breakpoints.insert(cell.id, Arc::clone(cell));
+        self.breakpoints.insert(cell.life.id, Arc::clone(cell));
         self.note_actions();
         Ok(())
     }
 
-    fn plant(&mut self, cell: &Arc<BreakpointCell>) -> Result<()> {
+    pub(crate) fn plant(&mut self, cell: &Arc<BreakpointCell>) -> Result<()> {
         match cell.kind {
             BreakpointKind::Software => self.insert_site(cell.address, Owner::Breakpoint(Arc::clone(cell))),
             BreakpointKind::Hardware { .. } => self.insert_hardware(cell),
@@ -305,10 +308,10 @@ impl Process {
     }
 
     pub(crate) fn enable_breakpoint(&mut self, cell: &Arc<BreakpointCell>, on: bool) -> Result<()> {
-        if !self.breakpoints.contains_key(&cell.id) {
+        if !self.breakpoints.contains_key(&cell.life.id) {
             return Err(BreakpointError::Removed(cell.address).into());
         }
-        if cell.enabled.swap(on, Ordering::AcqRel) == on {
+        if cell.life.set_enabled(on) == on {
             return Ok(());
         }
         match (on, cell.kind) {
@@ -317,7 +320,7 @@ impl Process {
                 self.remove_site(cell.address, &Owner::Breakpoint(Arc::clone(cell)));
                 Ok(())
             }
-            (false, BreakpointKind::Hardware { .. }) => self.remove_hardware(cell.id),
+            (false, BreakpointKind::Hardware { .. }) => self.remove_hardware(cell.life.id),
         }
     }
 

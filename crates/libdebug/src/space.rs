@@ -2,6 +2,7 @@
 //!
 //! Everything that only looks (symbols, search, stacks) is written over [`AddressSpace`], not over a live process.
 
+use std::ops::Range;
 use std::sync::Arc;
 
 use libdebug_image::Image;
@@ -12,6 +13,9 @@ use crate::error::Result;
 use crate::session::Session;
 use crate::symbol_sources::SymbolSources;
 
+#[cfg(test)]
+pub(crate) mod kept;
+
 /// The address space of a process: of the one under debug, or of a copy that was kept.
 pub(crate) trait AddressSpace {
     /// The maps, ascending by address.
@@ -21,6 +25,13 @@ pub(crate) trait AddressSpace {
     /// the program's own: no trap is among them.
     fn read(&self, address: u64, buffer: &mut [u8]) -> Result<usize>;
 
+    /// The parts of one of the maps in which something other than zeros can be, ascending; all of it where that cannot
+    /// be told.
+    fn populated(&self, map: &proc::Map) -> Vec<Range<u64>> {
+        let whole = map.start..map.end;
+        vec![whole]
+    }
+
     /// The image of a mapped file; `None` for a file that is no ELF image or cannot be opened.
     fn image(&self, path: &str) -> Option<Arc<Image>>;
 
@@ -28,7 +39,9 @@ pub(crate) trait AddressSpace {
     fn program(&self) -> Result<String>;
 
     /// Where symbols are looked for.
-    fn symbol_sources(&self) -> Arc<SymbolSources>;
+    fn symbol_sources(&self) -> Arc<SymbolSources> {
+        Arc::default()
+    }
 }
 
 /// The address space of a process that is stopped.
@@ -44,6 +57,15 @@ impl AddressSpace for LiveSpace<'_> {
 
     fn read(&self, address: u64, buffer: &mut [u8]) -> Result<usize> {
         self.debugger.read_some(&self.session, address, buffer)
+    }
+
+    /// Pages of a file have content before they are in memory, and so have those that processes share.
+    fn populated(&self, map: &proc::Map) -> Vec<Range<u64>> {
+        let whole = map.start..map.end;
+        if map.has_file() || !map.is_private() {
+            return vec![whole];
+        }
+        self.session.memory().populated(whole.clone()).unwrap_or_else(|| vec![whole])
     }
 
     fn image(&self, path: &str) -> Option<Arc<Image>> {

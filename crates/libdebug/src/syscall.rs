@@ -4,12 +4,12 @@ use std::fmt;
 use std::sync::{Arc, RwLock};
 
 use libdebug_arch::SyscallAbi;
-use libdebug_kernel::SyscallCall;
+use libdebug_kernel::{SyscallCall, Tid};
 
 use crate::acceleration::Filters;
 use crate::debugger::Debugger;
 use crate::error::{Error, Result};
-use crate::handler::{Action, CallbackResult, HandlerId, Life};
+use crate::handler::{Action, CallbackResult, HandlerId, Life, Numbered, impl_replacing_handle, newest};
 use crate::handling::NewArguments;
 use crate::session::{read, write};
 use crate::thread::Thread;
@@ -24,7 +24,7 @@ pub enum SyscallSide {
 }
 
 /// What a handler of system calls is to be.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Default)]
 pub struct SyscallSpec {
     /// The call's number; `None` for every call that has no enabled handler of its own.
     pub number: Option<u64>,
@@ -34,13 +34,23 @@ pub struct SyscallSpec {
     pub on_exit: Option<Action<SyscallHandler>>,
     /// Whether the handlers of a call that [`SyscallSpec::on_enter`] puts in the place of this one run too.
     pub recursive: bool,
+    /// The one thread whose calls it handles; `None` for all.
+    pub thread: Option<Tid>,
+    /// What the program gets instead of the call, which the kernel never makes; `None` for the call.
+    pub answer: Option<i64>,
 }
 
 impl SyscallSpec {
     /// A handler that stops the process before and behind each call.
     pub fn stop(number: Option<u64>) -> Self {
         let (on_enter, on_exit) = (Some(Action::Stop), Some(Action::Stop));
-        Self { number, on_enter, on_exit, recursive: false }
+        Self { number, on_enter, on_exit, ..Self::default() }
+    }
+
+    /// A handler that has the kernel not make the call, and gives the program `value` in its place: a negative error
+    /// number (errno(3)) for a failure. Only the thread that calls is stopped for that, and only briefly.
+    pub fn answer(number: Option<u64>, value: i64) -> Self {
+        Self { number, answer: Some(value), ..Self::default() }
     }
 
     /// A handler that puts the call `new`, with `arguments`, in the place of every call of `original`.
@@ -61,7 +71,7 @@ impl SyscallSpec {
             Ok(())
         };
         let on_enter = Some(Action::call_at_syscall(replace));
-        Ok(Self { number: original, on_enter, on_exit: None, recursive })
+        Ok(Self { number: original, on_enter, recursive, ..Self::default() })
     }
 }
 
@@ -69,12 +79,18 @@ impl SyscallSpec {
 struct Sides {
     enter: Option<Action<SyscallHandler>>,
     exit: Option<Action<SyscallHandler>>,
+    answer: Option<i64>,
+}
+
+impl Sides {
+    fn of(spec: SyscallSpec) -> Self {
+        Self { enter: spec.on_enter, exit: spec.on_exit, answer: spec.answer }
+    }
 }
 
 /// The one place where a handler's state is.
 #[derive(Debug)]
 pub(crate) struct SyscallCell {
-    pub(crate) id: HandlerId,
     pub(crate) number: Option<u64>,
     sides: RwLock<Sides>,
     pub(crate) life: Life,
@@ -82,8 +98,8 @@ pub(crate) struct SyscallCell {
 
 impl SyscallCell {
     pub(crate) fn new(id: HandlerId, spec: SyscallSpec) -> Self {
-        let sides = RwLock::new(Sides { enter: spec.on_enter, exit: spec.on_exit });
-        Self { id, number: spec.number, sides, life: Life::new(spec.recursive) }
+        let (number, life) = (spec.number, Life::new(id, spec.thread, spec.recursive));
+        Self { number, sides: RwLock::new(Sides::of(spec)), life }
     }
 
     pub(crate) fn action(&self, side: SyscallSide) -> Option<Action<SyscallHandler>> {
@@ -94,6 +110,22 @@ impl SyscallCell {
         }
     }
 
+    pub(crate) fn spec(&self) -> SyscallSpec {
+        SyscallSpec {
+            number: self.number,
+            on_enter: self.action(SyscallSide::Enter),
+            on_exit: self.action(SyscallSide::Exit),
+            recursive: self.life.is_recursive(),
+            thread: self.life.thread,
+            answer: self.answer(),
+        }
+    }
+
+    /// What the program gets instead of the call.
+    pub(crate) fn answer(&self) -> Option<i64> {
+        read(&self.sides).answer
+    }
+
     /// Whether that side needs no user's code and no stop of the other threads.
     pub(crate) fn is_native(&self, side: SyscallSide) -> bool {
         let sides = read(&self.sides);
@@ -102,7 +134,21 @@ impl SyscallCell {
     }
 }
 
-/// A handler of system calls that was set: a handle, cheap to clone. Dropping it removes nothing.
+impl Numbered for SyscallCell {
+    type Number = u64;
+
+    fn life(&self) -> &Life {
+        &self.life
+    }
+
+    fn number(&self) -> Option<u64> {
+        self.number
+    }
+}
+
+/// A handler of system calls that was set: a handle, cheap to clone. Dropping it removes nothing. Its hits
+/// are counted at the calls' exits; one that disables itself at the entry counts there, as does one that needs no exit
+/// under a filter.
 #[derive(Clone)]
 pub struct SyscallHandler {
     pub(crate) cell: Arc<SyscallCell>,
@@ -116,59 +162,12 @@ impl fmt::Debug for SyscallHandler {
     }
 }
 
-impl PartialEq for SyscallHandler {
-    fn eq(&self, other: &Self) -> bool {
-        Arc::ptr_eq(&self.cell, &other.cell)
-    }
-}
-
-impl Eq for SyscallHandler {}
+impl_replacing_handle!(SyscallHandler);
 
 impl SyscallHandler {
-    /// Its name within its debugger.
-    pub fn id(&self) -> HandlerId {
-        self.cell.id
-    }
-
-    /// The debugger that it belongs to.
-    pub fn debugger(&self) -> &Debugger {
-        &self.debugger
-    }
-
     /// The number that it handles; `None` for all.
     pub fn number(&self) -> Option<u64> {
         self.cell.number
-    }
-
-    /// How many handled calls have come to their exit, in all threads together. A handler that disables itself at
-    /// the entry counts there, as does one that needs no exit under a filter. Does not wait.
-    pub fn hit_count(&self) -> u64 {
-        self.cell.life.hits()
-    }
-
-    /// Whether it is enabled.
-    pub fn is_enabled(&self) -> bool {
-        self.cell.life.is_enabled()
-    }
-
-    /// Enables or disables it.
-    ///
-    /// # Errors
-    /// [`Error::NoProcess`](crate::Error::NoProcess), and those of [`Debugger::wait`]: the process is waited for.
-    pub fn set_enabled(&self, on: bool) -> Result<()> {
-        self.debugger.stopped_session()?;
-        self.cell.life.set_enabled(on);
-        Ok(())
-    }
-
-    /// Whether handlers of a call that replaces a handled one run too.
-    pub fn is_recursive(&self) -> bool {
-        self.cell.life.is_recursive()
-    }
-
-    /// Chooses whether handlers of a call that replaces a handled one run too.
-    pub fn set_recursive(&self, on: bool) {
-        self.cell.life.set_recursive(on);
     }
 
     /// What happens on `side`.
@@ -176,9 +175,15 @@ impl SyscallHandler {
         self.cell.action(side)
     }
 
-    /// Changes what happens on both sides, from the next event on.
-    pub fn set_actions(&self, on_enter: Option<Action<Self>>, on_exit: Option<Action<Self>>) {
-        *write(&self.cell.sides) = Sides { enter: on_enter, exit: on_exit };
+    /// What the program gets instead of the call; `None` for the call.
+    pub fn answer(&self) -> Option<i64> {
+        self.cell.answer()
+    }
+
+    /// Changes what happens, from the next event on, to what `spec` says; the number and the thread stay.
+    pub fn replace(&self, spec: SyscallSpec) {
+        self.set_recursive(spec.recursive);
+        *write(&self.cell.sides) = Sides::of(spec);
     }
 
     /// The side that `thread` is stopped at because of this handler; `None` when it is stopped for other reasons.
@@ -186,16 +191,8 @@ impl SyscallHandler {
     /// # Errors
     /// As [`Debugger::wait`]: the process is waited for first.
     pub fn side_hit_on(&self, thread: &Thread) -> Result<Option<SyscallSide>> {
-        let side = thread.side_of(self.cell.id)?;
+        let side = thread.side_of(self.id())?;
         Ok(side.filter(|_| self.is_enabled()))
-    }
-
-    /// Removes it.
-    ///
-    /// # Errors
-    /// As [`SyscallHandler::set_enabled`].
-    pub fn remove(&self) -> Result<()> {
-        self.debugger.remove_syscall_handler(&self.cell)
     }
 }
 
@@ -260,7 +257,7 @@ impl fmt::Debug for SyscallObserver {
 /// Who is interested in the system calls of one process.
 #[derive(Debug, Default)]
 pub(crate) struct Syscalls {
-    handlers: Vec<Arc<SyscallCell>>,
+    pub(crate) handlers: Vec<Arc<SyscallCell>>,
     pub(crate) observer: Option<SyscallObserver>,
 }
 
@@ -270,21 +267,24 @@ impl Syscalls {
     }
 
     pub(crate) fn remove(&mut self, id: HandlerId) {
-        self.handlers.retain(|cell| cell.id != id);
+        self.handlers.retain(|cell| cell.life.id != id);
     }
 
-    /// Whether anybody wants to hear of a call that is not among `filtered`.
-    pub(crate) fn are_wanted(&self, filtered: &Filters) -> bool {
+    /// Whether anybody wants to hear of a call of `tid` that is not among `filtered`.
+    pub(crate) fn are_wanted(&self, filtered: &Filters, tid: Tid) -> bool {
         let unfiltered = |number: u64| !filtered.covers(number);
-        let mut enabled = self.handlers.iter().filter(|cell| cell.life.is_enabled());
-        self.observer.is_some() || enabled.any(|cell| cell.number.is_none_or(unfiltered))
+        let mut concerned = self.handlers.iter().filter(|cell| cell.life.concerns(tid));
+        self.observer.is_some() || concerned.any(|cell| cell.number.is_none_or(unfiltered))
     }
 
-    /// The newest enabled handler of that number, else the newest of all numbers.
-    pub(crate) fn handler_for(&self, number: u64) -> Option<Arc<SyscallCell>> {
-        let enabled = || self.handlers.iter().rev().filter(|cell| cell.life.is_enabled());
-        let exact = enabled().find(|cell| cell.number == Some(number));
-        exact.or_else(|| enabled().find(|cell| cell.number.is_none())).cloned()
+    /// Who handles that call of `tid`.
+    pub(crate) fn handler_for(&self, number: u64, tid: Tid) -> Option<Arc<SyscallCell>> {
+        newest(&self.handlers, number, tid).cloned()
+    }
+
+    /// Whether the entry to a call can have a user's code run.
+    pub(crate) fn call_users(&self) -> bool {
+        self.handlers.iter().any(|cell| cell.life.is_enabled() && !cell.is_native(SyscallSide::Enter))
     }
 
     pub(crate) fn observes(&self, number: u64) -> bool {
@@ -329,21 +329,12 @@ mod tests {
     }
 
     #[test]
-    fn a_handler_of_the_number_comes_before_one_of_all() {
-        let syscalls = handlers(&[Some(1), None, Some(2)]);
-        let id = |number| syscalls.handler_for(number).map(|cell| cell.id.0);
-        assert_eq!((id(1), id(2), id(3)), (Some(0), Some(2), Some(1)));
-        syscalls.handler_for(1).unwrap().life.set_enabled(false);
-        assert_eq!(id(1), Some(1));
-        assert_eq!(handlers(&[Some(1)]).handler_for(2).map(|cell| cell.id), None);
-    }
-
-    #[test]
     fn disabled_handlers_want_nothing() {
+        let tid = Tid(7);
         let syscalls = handlers(&[Some(1)]);
-        assert!(syscalls.are_wanted(&Filters::default()));
-        syscalls.handler_for(1).unwrap().life.set_enabled(false);
-        assert!(!syscalls.are_wanted(&Filters::default()));
+        assert!(syscalls.are_wanted(&Filters::default(), tid));
+        syscalls.handler_for(1, tid).unwrap().life.set_enabled(false);
+        assert!(!syscalls.are_wanted(&Filters::default(), tid));
     }
 
     #[test]

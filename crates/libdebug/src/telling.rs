@@ -47,7 +47,7 @@ fn stop(cell: &ThreadCell) -> String {
 fn in_words(reason: StopReason, record: &StopRecord) -> String {
     let detail = match reason {
         StopReason::Breakpoint(id) => {
-            record.hit.iter().find(|cell| cell.id == id).map(|cell| cell.symbol.clone())
+            record.hit.iter().find(|cell| cell.life.id == id).map(|cell| cell.symbol.clone())
         }
         StopReason::Caught(_) => record.signal.map(Signal::name),
         _ => None,

@@ -8,12 +8,13 @@ use std::sync::atomic::Ordering;
 use libdebug_arch::x86_64::{Register, RegisterValue, register};
 use libdebug_kernel::{Death, Signal, Tid};
 
-use crate::breakpoint::BreakpointId;
 use crate::debugger::Debugger;
 use crate::error::{Error, Result};
+use crate::handler::HandlerId;
 use crate::mailbox::lock;
 use crate::registers::{Block, RegisterCache, block_of, layout};
 use crate::session::{Session, StopReason, ThreadCell};
+use crate::tree;
 
 /// The numbers of Linux's signals.
 const SIGNALS: RangeInclusive<i32> = 1..=64;
@@ -52,8 +53,10 @@ impl Thread {
     /// Whether nothing has to be waited for, and the process was not let go.
     #[inline]
     pub(crate) fn is_settled(&self) -> bool {
-        let held = |session: &Arc<Session>| !session.detached.load(Ordering::Acquire);
-        self.session.as_ref().is_some_and(held) && self.debugger.is_settled()
+        let held = |session: &Arc<Session>| {
+            !session.detached.load(Ordering::Acquire) && !session.handed_over.load(Ordering::Acquire)
+        };
+        self.session.as_ref().is_some_and(held) && (self.debugger.is_settled() || self.cell.is_parked())
     }
 
     /// Its tid (gettid(2)).
@@ -91,7 +94,7 @@ impl Thread {
         Ok(lock(&self.cell.stop).reasons.clone())
     }
 
-    pub(crate) fn has_reason_of(&self, breakpoint: BreakpointId) -> Result<bool> {
+    pub(crate) fn has_reason_of(&self, breakpoint: HandlerId) -> Result<bool> {
         self.settle()?;
         Ok(lock(&self.cell.stop).reasons.contains(&StopReason::Breakpoint(breakpoint)))
     }
@@ -238,6 +241,9 @@ impl Thread {
             return Ok(());
         }
         self.check_alive()?;
+        if let Some(tracer) = tree::current(self.debugger.shared()) {
+            return tracer.load_registers(self.cell.tid, block == Block::Extended);
+        }
         self.debugger.load_registers(self.cell.tid, block == Block::Extended)
     }
 
@@ -247,12 +253,13 @@ impl Thread {
 
     pub(crate) fn settle(&self) -> Result<()> {
         match &self.session {
+            Some(_) if self.is_settled() => Ok(()),
             Some(session) => self.debugger.settle(session),
             None => Err(Error::NoProcess),
         }
     }
 
-    fn check_alive(&self) -> Result<()> {
+    pub(crate) fn check_alive(&self) -> Result<()> {
         if self.is_dead() { Err(self.died()) } else { Ok(()) }
     }
 

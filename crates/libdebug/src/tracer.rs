@@ -8,10 +8,11 @@ use std::sync::atomic::Ordering;
 
 use libdebug_kernel::{Bell, Event, Pid, Signal, SignalInfo, Tid};
 
-use crate::breakpoint::{BreakpointCell, BreakpointId, BreakpointSpec};
+use crate::breakpoint::{BreakpointCell, BreakpointSpec};
 use crate::end::Whom;
 use crate::error::{Error, Result};
 use crate::handler::HandlerId;
+use crate::inherit::Handlers;
 use crate::launch::LaunchSpec;
 use crate::mailbox::{Responder, lock};
 use crate::process::{Process, Run};
@@ -30,8 +31,14 @@ pub(crate) enum Command {
         answer: Responder<Result<Arc<Session>>>,
     },
     Detach(Responder<Result<()>>),
+    HandOver(Responder<Result<()>>),
+    TakeBack(Responder<Result<()>>),
     Kill(Responder<Result<()>>),
+    /// Lets all threads go on that are not parked.
     Cont,
+    /// Stops one thread while the others run.
+    Park(Tid, Responder<Result<()>>),
+    Unpark(Tid, Responder<Result<()>>),
     Step(Tid),
     StepUntil {
         tid: Tid,
@@ -61,8 +68,8 @@ pub(crate) enum Command {
     SetKillOnExit(bool, Responder<()>),
     HandleSyscall(Box<SyscallSpec>, Responder<Result<Arc<SyscallCell>>>),
     CatchSignal(Box<CatcherSpec>, Responder<Result<Arc<CatcherCell>>>),
+    Handlers(Responder<Option<Handlers>>),
     RemoveHandler(HandlerId, Responder<Result<()>>),
-    BlockedSignals(Responder<Result<BTreeSet<Signal>>>),
     BlockSignals(BTreeSet<Signal>, Responder<Result<()>>),
     ObserveSyscalls(Option<SyscallObserver>, Responder<Result<()>>),
     SignalInfo(Tid, Responder<Result<Option<SignalInfo>>>),
@@ -147,7 +154,7 @@ impl Tracer {
     }
 
     /// All that follows from an event.
-    fn after(&self, act: impl FnOnce(&mut Process, &Bell)) {
+    pub(crate) fn after(&self, act: impl FnOnce(&mut Process, &Bell)) {
         if let Some(process) = self.process.borrow_mut().as_mut() {
             act(process, &self.bell);
             if process.happenings.is_empty() && !self.shared.interrupt.load(Ordering::Acquire) {
@@ -172,8 +179,12 @@ impl Tracer {
             Command::Launch(spec, answer) => answer.send(self.launch(*spec)),
             Command::Attach { pid, kill_on_exit, answer } => answer.send(self.attach(pid, kill_on_exit)),
             Command::Detach(answer) => answer.send(self.finish(|process, bell| process.detach(bell))),
+            Command::HandOver(answer) => answer.send(self.hand_over()),
+            Command::TakeBack(answer) => answer.send(self.take_back()),
             Command::Kill(answer) => answer.send(self.finish(|process, bell| process.kill(bell))),
             Command::Cont => self.cont(),
+            Command::Park(tid, answer) => answer.send(self.park(tid)),
+            Command::Unpark(tid, answer) => answer.send(self.unpark(tid)),
             Command::Step(tid) => self.step(tid, |process, bell| process.step(tid, bell).map(drop)),
             Command::StepUntil { tid, address, limit } => {
                 self.step(tid, |process, bell| process.step_until(tid, address, limit, bell));
@@ -195,10 +206,10 @@ impl Tracer {
             }
             Command::HandleSyscall(spec, answer) => answer.send(self.handle_syscall(*spec)),
             Command::CatchSignal(spec, answer) => answer.send(self.catch_signal(*spec)),
-            Command::RemoveHandler(id, answer) => answer.send(self.remove_handler(id)),
-            Command::BlockedSignals(answer) => {
-                answer.send(self.paused(|process| Ok(process.signals.blocked.clone())));
+            Command::Handlers(answer) => {
+                answer.send(self.process.borrow().as_ref().map(Process::handlers));
             }
+            Command::RemoveHandler(id, answer) => answer.send(self.remove_handler(id)),
             Command::BlockSignals(signals, answer) => {
                 answer.send(self.change(|process| process.signals.blocked = signals));
             }
@@ -254,7 +265,11 @@ impl Tracer {
     }
 
     fn cont(&self) {
-        self.go(|process, bell| process.thaw(bell));
+        self.go(|process, bell| {
+            process.thaw(bell)?;
+            process.note_standstill();
+            Ok(())
+        });
         let set_off = self.process.borrow().as_ref().is_some_and(|process| !process.happenings.is_empty());
         if set_off {
             self.attend();
@@ -308,8 +323,7 @@ impl Tracer {
     }
 
     fn set_breakpoint(&self, spec: BreakpointSpec) -> Result<Arc<BreakpointCell>> {
-        self.next_id.set(self.next_id.get() + 1);
-        let cell = Arc::new(BreakpointCell::new(BreakpointId(self.next_id.get()), spec));
+        let cell = Arc::new(BreakpointCell::new(self.next_handler(), spec));
         self.paused(|process| process.insert_breakpoint(&cell))?;
         Ok(cell)
     }
@@ -318,7 +332,7 @@ impl Tracer {
         self.paused(|process| {
             process.enable_breakpoint(cell, on)?;
             if forget {
-                process.breakpoints.remove(&cell.id);
+                process.breakpoints.remove(&cell.life.id);
             }
             Ok(())
         })
@@ -370,7 +384,7 @@ impl Tracer {
         result
     }
 
-    fn load_registers(&self, tid: Tid, extended: bool) -> Result<()> {
+    pub(crate) fn load_registers(&self, tid: Tid, extended: bool) -> Result<()> {
         let mut process = self.process.borrow_mut();
         let process = process.as_mut().ok_or(Error::NoProcess)?;
         let thread = process.threads.get(&tid).filter(|thread| thread.run == Run::Stopped);

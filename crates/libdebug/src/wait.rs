@@ -184,6 +184,7 @@ impl Debugger {
         if session.detached.load(Ordering::Acquire) {
             return Err(Error::NoProcess);
         }
+        session.check_present()?;
         if self.shared().stopped.is_set() || tracer_is_current(self.shared()) {
             return Ok(());
         }
@@ -196,7 +197,11 @@ impl Debugger {
     pub(crate) fn open_session(&self) -> Result<Arc<Session>> {
         self.check_owner()?;
         let session = self.shared().session().ok_or(Error::NoProcess)?;
-        if session.closed.load(Ordering::Acquire) { Err(Error::NoProcess) } else { Ok(session) }
+        if session.closed.load(Ordering::Acquire) {
+            return Err(Error::NoProcess);
+        }
+        session.check_present()?;
+        Ok(session)
     }
 
     pub(crate) fn check_owner(&self) -> Result<()> {

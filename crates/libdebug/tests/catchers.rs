@@ -18,7 +18,7 @@ fn shell(script: &str) -> Debugger {
 }
 
 fn counting(signal: Option<Signal>) -> CatcherSpec {
-    CatcherSpec { signal, action: Action::Count, recursive: false }
+    CatcherSpec { action: Action::Count, ..CatcherSpec::stop(signal) }
 }
 
 #[test]
@@ -40,8 +40,7 @@ fn a_callback_can_drop_or_replace_a_signal() {
     for (new, output) in [(None, "end\n"), (Some(USR2), "two\nend\n"), (Some(USR1), "one\nend\n")] {
         let debugger = shell("kill -USR1 $$; echo end");
         let change = move |thread: &Thread, _: &SignalCatcher| Ok(thread.set_signal(new)?);
-        let spec =
-            CatcherSpec { signal: Some(USR1), action: Action::call_at_signal(change), recursive: false };
+        let spec = CatcherSpec { action: Action::call_at_signal(change), ..CatcherSpec::stop(Some(USR1)) };
         let catcher = debugger.catch_signal(spec).unwrap();
         assert_eq!((finish(&debugger).as_str(), catcher.hit_count()), (output, 1));
     }

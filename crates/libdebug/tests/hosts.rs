@@ -250,7 +250,7 @@ fn host_of_size(megabytes: usize) {
     // A round for each line, so that hosts of different sizes can take turns.
     println!("\nready");
     while std::io::stdin().read_line(&mut line).unwrap() > 0 {
-        for _ in 0..20 {
+        for _ in 0..5 {
             let begun = Instant::now();
             debugger.run(&launch).unwrap();
             times.push(begun.elapsed());
@@ -260,8 +260,8 @@ fn host_of_size(megabytes: usize) {
     }
     times.sort();
     assert_eq!(resident[resident.len() / 2], 1);
-    // The quickest tenth: what other programs do to the rest says nothing of this one's size.
-    println!("\nstart {}", times[times.len() / 10].as_nanos());
+    // One of the quickest: what other programs do to the rest says nothing of this one's size.
+    println!("\nstart {}", times[2].as_nanos());
     std::process::exit(0);
 }
 
@@ -280,7 +280,7 @@ fn a_big_host_starts_programs_as_fast_as_a_small_one() {
         }
     };
     hosts.iter_mut().for_each(|(_, output)| await_line(output, "ready"));
-    for _ in 0..15 {
+    for _ in 0..100 {
         for (child, output) in &mut hosts {
             std::io::Write::write_all(child.stdin.as_mut().unwrap(), b"\n").unwrap();
             await_line(output, "round");

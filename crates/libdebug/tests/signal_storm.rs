@@ -29,10 +29,14 @@ fn fifty_thousand_signals_of_ten_kinds_come_through_everything() {
                 |thread: &Thread, _: &SyscallHandler| thread.syscall_return().map(drop).map_err(Into::into);
             let on_exit = Some(Action::call_at_syscall(look));
             let getppid = Some(Debugger::syscall_number("getppid").unwrap());
-            let spec =
-                SyscallSpec { number: getppid, on_enter: Some(Action::Count), on_exit, recursive: false };
+            let spec = SyscallSpec {
+                number: getppid,
+                on_enter: Some(Action::Count),
+                on_exit,
+                ..SyscallSpec::default()
+            };
             let handler = debugger.handle_syscall(spec).unwrap();
-            let count = CatcherSpec { signal: None, action: Action::Count, recursive: false };
+            let count = CatcherSpec { action: Action::Count, ..CatcherSpec::stop(None) };
             let catcher = debugger.catch_signal(count).unwrap();
             debugger.cont().unwrap();
             assert_eq!(common::line(&debugger), "ready");

@@ -19,7 +19,7 @@ fn number(name: &str) -> u64 {
 
 fn counting(name: &str) -> SyscallSpec {
     let (on_enter, on_exit) = (Some(Action::Count), Some(Action::Count));
-    SyscallSpec { number: Some(number(name)), on_enter, on_exit, recursive: false }
+    SyscallSpec { number: Some(number(name)), on_enter, on_exit, ..SyscallSpec::default() }
 }
 
 fn echo() -> Debugger {
@@ -51,7 +51,7 @@ fn a_call_can_be_changed_and_its_result_too() {
         Ok(thread.set_syscall_return(6)?)
     };
     let (on_enter, on_exit) = (Some(Action::call_at_syscall(shorten)), Some(Action::call_at_syscall(lie)));
-    let spec = SyscallSpec { number: Some(number("write")), on_enter, on_exit, recursive: false };
+    let spec = SyscallSpec { number: Some(number("write")), on_enter, on_exit, ..SyscallSpec::default() };
     let handler = debugger.handle_syscall(spec).unwrap();
     assert_eq!(finish(&debugger), "hell");
     assert_eq!(handler.hit_count(), 1);
@@ -86,8 +86,9 @@ fn a_handler_that_disables_itself_counts_at_the_entry() {
     let off = |_: &Thread, handler: &SyscallHandler| Ok(handler.set_enabled(false)?);
     let never = |_: &Thread, _: &SyscallHandler| Err("not to be called".into());
     let (on_enter, on_exit) = (Some(Action::call_at_syscall(off)), Some(Action::call_at_syscall(never)));
-    let handler =
-        debugger.handle_syscall(SyscallSpec { number: None, on_enter, on_exit, recursive: false }).unwrap();
+    let handler = debugger
+        .handle_syscall(SyscallSpec { number: None, on_enter, on_exit, ..SyscallSpec::default() })
+        .unwrap();
     assert_eq!((finish(&debugger).as_str(), handler.hit_count()), ("hello\n", 1));
 }
 
@@ -132,7 +133,8 @@ fn check_pairs(mode: SyscallFilterMode) {
     let debugger = builder.syscall_filter(mode).run().unwrap();
     let pairs = Pairs::default();
     let (on_enter, on_exit) = (Some(pairs.clone().enter()), Some(pairs.clone().exit()));
-    let spec = SyscallSpec { number: Some(number("getpriority")), on_enter, on_exit, recursive: false };
+    let spec =
+        SyscallSpec { number: Some(number("getpriority")), on_enter, on_exit, ..SyscallSpec::default() };
     let handler = debugger.handle_syscall(spec).unwrap();
     let others = debugger.handle_syscall(counting("getppid")).unwrap();
     assert!(finish(&debugger).ends_with(" ok\n"));
@@ -281,7 +283,7 @@ fn execve_is_entered_and_left_by_one_thread_under_two_numbers() {
     let debugger = Debugger::builder(program("exec_off_leader")).run().unwrap();
     let exec = debugger.handle_syscall(counting("execve")).unwrap();
     let (on_enter, on_exit) = (Some(Action::Count), Some(Action::Count));
-    let all = SyscallSpec { number: None, on_enter, on_exit, recursive: false };
+    let all = SyscallSpec { number: None, on_enter, on_exit, ..SyscallSpec::default() };
     let all = debugger.handle_syscall(all).unwrap();
     assert_eq!(finish(&debugger), "ok\n");
     assert_eq!(exec.hit_count(), 1);
@@ -397,7 +399,12 @@ fn a_filter_can_be_set_in_the_middle_of_a_call() {
     });
     let number = Some(number("write"));
     debugger
-        .handle_syscall(SyscallSpec { number, on_enter: Some(on_enter), on_exit: None, recursive: false })
+        .handle_syscall(SyscallSpec {
+            number,
+            on_enter: Some(on_enter),
+            on_exit: None,
+            ..SyscallSpec::default()
+        })
         .unwrap();
     assert_eq!(finish(&debugger), "hello\n");
     assert!(later.lock().unwrap().as_ref().unwrap().hit_count() > 0);
@@ -417,4 +424,47 @@ fn calls_are_invoked_at_the_stops_of_a_filter_too() {
         check_invocation(&debugger, &thread);
     }
     assert_eq!(finish(&debugger), "hello\n");
+}
+
+#[test]
+fn an_answered_call_is_never_made() {
+    for mode in [SyscallFilterMode::Ptrace, SyscallFilterMode::Seccomp] {
+        let debugger = Debugger::builder(program("syscall_threads")).args(["4", "200"]).run().unwrap();
+        debugger.set_syscall_filter(mode);
+        // getppid never fails, and the fixture exits with 1 when it does.
+        let handler = debugger.answer_syscall(Some(number("getppid")), -13).unwrap();
+        let kept = debugger.handle_syscall(SyscallSpec::stop(Some(number("exit_group")))).unwrap();
+        cont(&debugger);
+        assert_eq!(handler.hit_count(), 800, "{mode:?}");
+        assert_eq!((handler.answer(), kept.answer()), (Some(-13), None));
+        cont(&debugger);
+        assert_eq!(debugger.exit_code().unwrap(), Some(1), "{mode:?}");
+    }
+}
+
+#[test]
+fn a_call_can_be_answered_and_observed() {
+    let debugger = Debugger::builder(program("syscall_threads")).args(["2", "50"]).run().unwrap();
+    let calls = Arc::new(Mutex::new(Vec::new()));
+    let seen = Arc::clone(&calls);
+    let filter = SyscallFilter { only: vec![number("getppid")], except: Vec::new() };
+    let observe = Arc::new(move |_: &Thread, event: &SyscallEvent| {
+        seen.lock().unwrap().push(*event);
+        Ok(())
+    });
+    debugger.observe_syscalls(Some(SyscallObserver { filter, observe })).unwrap();
+    let enters = Arc::new(AtomicU64::new(0));
+    let counter = Arc::clone(&enters);
+    let on_enter = Action::call_at_syscall(move |_, _| {
+        counter.fetch_add(1, Ordering::Relaxed);
+        Ok(())
+    });
+    let answer = SyscallSpec::answer(Some(number("getppid")), 77);
+    let handler = debugger.handle_syscall(SyscallSpec { on_enter: Some(on_enter), ..answer }).unwrap();
+    finish(&debugger);
+    assert_eq!((handler.hit_count(), enters.load(Ordering::Relaxed)), (100, 100));
+    let calls = calls.lock().unwrap();
+    let returned = |event: &&SyscallEvent| matches!(event, SyscallEvent::Exit { before: 77, after: 77, .. });
+    let made = |event: &&SyscallEvent| matches!(event, SyscallEvent::Enter { before, after, .. } if before.number == after.number);
+    assert_eq!((calls.iter().filter(made).count(), calls.iter().filter(returned).count()), (100, 100));
 }

@@ -61,6 +61,16 @@ class MemoryMap:
     def _content(self) -> tuple[int, int, str, int, int, str]:
         return self.start, self.end, self.permissions, self.size, self.offset, self.backing_file
 
+    def _cells(self) -> list[str]:
+        place = [f"{self.start:#x}", f"{self.end:#x}", self.permissions]
+        return [*place, f"{self.size:#x}", f"{self.offset:#x}", self.backing_file]
+
+    def _repr_html_(self) -> str:
+        from libdebug._native import html_table
+
+        names = ["start", "end", "permissions", "size", "offset", "backing_file"]
+        return html_table([], [list(pair) for pair in zip(names, self._cells(), strict=True)])
+
     def __eq__(self, other: object) -> bool:
         """Say whether the other is a map with the same content."""
         if not isinstance(other, MemoryMap):

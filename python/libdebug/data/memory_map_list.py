@@ -60,6 +60,12 @@ class MemoryMapList(list[MemoryMap]):
         """Say whether the other is a list of equal maps."""
         return super().__eq__(other)
 
+    def _repr_html_(self) -> str:
+        from libdebug._native import html_table
+
+        heads = ["start", "end", "permissions", "size", "offset", "backing_file"]
+        return html_table(heads, [vmap._cells() for vmap in self])  # noqa: SLF001 - of the same package
+
     def __repr__(self) -> str:
         """Return the list as its class and elements."""
         return f"MemoryMapList({super().__repr__()})"

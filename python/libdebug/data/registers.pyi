@@ -13,6 +13,7 @@ class RegisterFile:
     that is assigned becomes effective when the thread goes on.
     """
 
+    def _repr_html_(self) -> str: ...
     def filter(self, value: float) -> list[str]:
         """Return the names of all registers, of whatever width, that hold the value."""
 

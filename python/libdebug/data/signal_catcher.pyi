@@ -22,6 +22,10 @@ class SignalCatcher:
         """The number of the signal, -1 for all."""
 
     @property
+    def thread_id(self) -> int | None:
+        """The id of the one thread whose signals it catches, None for all."""
+
+    @property
     def hit_count(self) -> int:
         """How many signals it has caught, in all threads together. Does not wait."""
 
@@ -46,6 +50,9 @@ class SignalCatcher:
 
     @enabled.setter
     def enabled(self, on: bool) -> None: ...
+    def is_enabled(self) -> bool:
+        """Return whether it is enabled right now. Does not wait."""
+
     def enable(self) -> None:
         """Enable it, effective from the next signal on."""
 

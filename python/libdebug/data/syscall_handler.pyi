@@ -22,6 +22,10 @@ class SyscallHandler:
         """The number of the system call, -1 for all."""
 
     @property
+    def thread_id(self) -> int | None:
+        """The id of the one thread whose calls it handles, None for all."""
+
+    @property
     def hit_count(self) -> int:
         """How many handled calls have come to their exit, in all threads together. Does not wait."""
 
@@ -61,6 +65,9 @@ class SyscallHandler:
 
     @enabled.setter
     def enabled(self, on: bool) -> None: ...
+    def is_enabled(self) -> bool:
+        """Return whether it is enabled right now. Does not wait."""
+
     def enable(self) -> None:
         """Enable it, effective from the next system call on."""
 

@@ -19,6 +19,7 @@ class Children:
         """Work with an engine."""
         super().__init__(core)  # type: ignore[call-arg]
         self._family = RLock()
+        self._inherits = False
         # In the order of birth; users may do with their list what they want.
         self._born: list[Debugger] = []
         self._children: list[Debugger] = []
@@ -62,6 +63,23 @@ class Children:
     @follow_children.setter
     def follow_children(self, value: bool) -> None:
         self._core.follow_children = checked_follow(value)
+
+    @property
+    def inherit_handlers(self) -> bool:
+        """Whether children come with what is set and enabled in their creator: False unless it is changed.
+
+        That is breakpoints and watchpoints, handlers of system calls, catchers of signals, signals to block
+        and `on_exec`, each with its own count; not what is set for one thread only. A child gets them when
+        `children` or `wait_child` first shows it, and its own children do too. One that has executed another
+        program gets no breakpoints.
+        """
+        return self._inherits
+
+    @inherit_handlers.setter
+    def inherit_handlers(self, value: bool) -> None:
+        if not isinstance(value, bool):
+            raise TypeError("inherit_handlers must be a boolean")
+        self._inherits = value
 
     def wait_child(self, timeout: float | None = None) -> Debugger | None:
         """Block until there is a child that this method has not returned yet, and return its debugger.

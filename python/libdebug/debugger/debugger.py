@@ -5,11 +5,10 @@ from __future__ import annotations
 
 from libdebug._native import DebuggerCore
 from libdebug.commlink.pipe_manager import PipeManager
-from libdebug.debugger.children import Children, checked_follow
-from libdebug.debugger.handling import Handling
+from libdebug.debugger.children import checked_follow
 from libdebug.debugger.internal_debugger_holder import hold
-from libdebug.debugger.main_thread import MainThread
 from libdebug.debugger.program import Program
+from libdebug.debugger.seeing import Seeing
 from libdebug.debugger.source import Source
 from libdebug.liblog import liblog
 from libdebug.utils.oop.alias import alias_of
@@ -27,7 +26,7 @@ if TYPE_CHECKING:
 _SHORT_LIMIT = 0.01
 
 
-class Debugger(MainThread, Children, Handling, Source):
+class Debugger(Seeing, Source):
     """A debugger: one program or process at a time. The function `libdebug.debugger` makes them.
 
     What concerns a thread (registers, signals, steps) is the main thread's here; `threads` has them all. An
@@ -81,7 +80,18 @@ class Debugger(MainThread, Children, Handling, Source):
         child._set_up(  # noqa: SLF001 - of the same class
             core, program, self._aslr, self._at_entry_point, core.kill_on_exit
         )
+        if self._inherits and not child.dead:
+            child._inherit(self)  # noqa: SLF001 - of the same class
         return child
+
+    def _inherit(self, creator: Debugger) -> None:
+        self.inherit_handlers = True
+        try:
+            self._take_handlers_of(creator)
+        except RuntimeError:
+            # Somebody else can kill it at any time, which is no failure of whoever asks for the children.
+            if not self._core.ended:
+                raise
 
     def run(
         self, timeout: float = -1, redirect_pipes: bool = True, *, tty: bool = False

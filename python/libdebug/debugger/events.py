@@ -3,11 +3,10 @@
 
 from __future__ import annotations
 
-from libdebug.data.memory_map import MemoryMap
-from libdebug.data.memory_map_list import MemoryMapList
 from libdebug.liblog import liblog
 from libdebug.memory.chunked_memory_view import ChunkedMemoryView
 from libdebug.memory.direct_memory_view import DirectMemoryView
+from libdebug.memory.live_maps import live_maps
 from libdebug.utils.oop.alias import alias_of
 
 TYPE_CHECKING = False  # importing `typing` takes longer than all the rest
@@ -17,11 +16,11 @@ if TYPE_CHECKING:
 
     from libdebug._native import DebuggerCore
     from libdebug.data.breakpoint import Breakpoint
+    from libdebug.data.memory_map_list import MemoryMapList
     from libdebug.memory.abstract_memory_view import AbstractMemoryView
     from libdebug.state.thread_context import ThreadContext
 
     _Callback = Callable[[ThreadContext, Breakpoint], object]
-    _Row = tuple[int, int, str, int, str]
 
 _ADDRESSES = 1 << 64
 _NOT_RUNNING = "Process not running, cannot access memory."
@@ -87,25 +86,48 @@ class Events:
             ValueError: there can be no such breakpoint; the text says why.
             RuntimeError: no process is being debugged.
         """
+        # The new one first: where it is refused, the old one stays.
+        new = self._set_breakpoint(position, hardware, condition, length, callback, file)
+        old = self._breakpoints.get(new.address)
+        if old is not None:
+            self._core.remove_breakpoint(old)
+        self._breakpoints[new.address] = new
+        return new
+
+    def _set_breakpoint(
+        self,
+        position: int | str,
+        hardware: bool,
+        condition: str,
+        length: int,
+        callback: Literal[True] | _Callback | None,
+        file: str,
+        thread_id: int | None = None,
+    ) -> Breakpoint:
+        """Set a breakpoint beside those that are there, for one thread or for all."""
         address = self.resolve_position(position, file)
         condition = condition.lower()
         if not hardware and condition != "x":
             raise ValueError("Breakpoint condition is supported only for hardware watchpoints.")
         if hardware:
             length = self._checked_length(address, condition, length)
-        # The new one first: where it is refused, the old one stays.
-        new = self._core.set_breakpoint(
+        return self._core.set_breakpoint(
             address,
             position if isinstance(position, str) else hex(address),
             condition=condition if hardware else None,
             length=length,
             callback=callback,
+            thread_id=thread_id,
         )
-        old = self._breakpoints.get(address)
-        if old is not None:
-            self._core.remove_breakpoint(old)
-        self._breakpoints[address] = new
-        return new
+
+    def _take_breakpoints_of(self, creator: Events) -> None:
+        """Set the breakpoints that are set in another process."""
+        for address, bp in creator._breakpoints.items():
+            if bp.is_enabled():
+                condition = bp.condition if bp.hardware else None
+                self._breakpoints[address] = self._core.set_breakpoint(
+                    address, bp.symbol, condition=condition, length=bp.length, callback=bp.callback
+                )
 
     def _checked_length(self, address: int, condition: str, length: int) -> int:
         """Return the length that a hardware breakpoint will have."""
@@ -202,15 +224,7 @@ class Events:
     @property
     def maps(self) -> MemoryMapList:
         """The memory maps, as they were when the process stopped."""
-        maps: MemoryMapList = self._core.maps(self._make_maps)
-        return maps
-
-    def _make_maps(self, rows: list[_Row]) -> MemoryMapList:
-        maps = [
-            MemoryMap(start, end, permissions, end - start, offset, path)
-            for start, end, permissions, offset, path in rows
-        ]
-        return MemoryMapList(maps, self._core.executable or "")
+        return live_maps(self._core)
 
     def _settle(self) -> None:
         """Wait until the process is stopped, if there is one."""

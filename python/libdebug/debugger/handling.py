@@ -87,7 +87,7 @@ class Handling(Events):
             RuntimeError: no process is being debugged.
         """
         number, old = self._to_handle(syscall, recursive)
-        new = self._handling.handle_syscall(_or_none(number), on_enter, on_exit, recursive, old)
+        new = self._handling.handle_syscall(or_none(number), on_enter, on_exit, recursive, old)
         return self._handled(syscall, number, new)
 
     def hijack_syscall(
@@ -111,22 +111,43 @@ class Handling(Events):
             TypeError: an argument has a wrong type.
             RuntimeError: no process is being debugged.
         """
-        if not kwargs.keys() <= {*_ARGUMENTS, "syscall_number"}:
-            raise ValueError("Invalid keyword arguments in syscall hijack")
-        replacement = resolve_syscall(new_syscall)
-        if replacement == ALL:
-            raise ValueError("A syscall is hijacked to one other syscall, not to all.")
-        if resolve_syscall(original_syscall) == replacement:
-            raise ValueError("The original syscall and the new syscall must be different.")
+        replacement, arguments = checked_replacement(original_syscall, new_syscall, kwargs)
         number, old = self._to_handle(original_syscall, recursive)
-        arguments = [kwargs.get(name) for name in _ARGUMENTS]
-        new = self._handling.hijack_syscall(_or_none(number), replacement, arguments, recursive, old)
+        new = self._handling.hijack_syscall(or_none(number), replacement, arguments, recursive, old)
         return self._handled(original_syscall, number, new)
+
+    def answer_syscall(self, syscall: int | str, value: int) -> SyscallHandler:
+        """Give the program a value in the place of a system call, which the kernel never makes.
+
+        No code of Python's runs at the call: this is the fastest way to disarm one.
+
+        Args:
+            syscall: the call, as for `handle_syscall`.
+            value: what the call returns: a negative error number, such as `-errno.EPERM`, for a failure.
+
+        Raises:
+            ValueError: there is no such call.
+            TypeError: an argument has a wrong type.
+            RuntimeError: no process is being debugged.
+
+        Example:
+            >>> from libdebug import debugger
+            >>> d = debugger(["/bin/sh", "-c", "exit $PPID"])
+            >>> d.run(redirect_pipes=False)
+            >>> handler = d.answer_syscall("getppid", 42)
+            >>> d.cont()
+            >>> d.exit_code, handler.hit_count
+            (42, 1)
+            >>> d.terminate()
+        """
+        number, old = self._to_handle(syscall, recursive=False)
+        new = self._handling.answer_syscall(or_none(number), value, old)
+        return self._handled(syscall, number, new)
 
     def _to_handle(self, syscall: int | str, recursive: bool) -> tuple[int, SyscallHandler | None]:
         """Return a call's number, and its handler if it has one."""
         number = resolve_syscall(syscall)
-        _check_recursive(recursive)
+        check_recursive(recursive)
         old = self._handlers.get(number)
         if old is not None:
             liblog.warning(
@@ -159,7 +180,7 @@ class Handling(Events):
             RuntimeError: no process is being debugged.
         """
         number = self._to_catch(signal, recursive)
-        return self._caught(number, self._handling.catch_signal(_or_none(number), callback, recursive))
+        return self._caught(number, self._handling.catch_signal(or_none(number), callback, recursive))
 
     def hijack_signal(
         self, original_signal: int | str, new_signal: int | str, recursive: bool = False
@@ -176,18 +197,14 @@ class Handling(Events):
             TypeError: an argument has a wrong type.
             RuntimeError: no process is being debugged.
         """
-        replacement = resolve_signal(new_signal)
-        if replacement == ALL:
-            raise ValueError("A signal is hijacked to one other signal, not to all.")
-        if resolve_signal(original_signal) == replacement:
-            raise ValueError("The original signal and the new signal must be different.")
+        replacement = checked_other_signal(original_signal, new_signal)
         number = self._to_catch(original_signal, recursive)
-        return self._caught(number, self._handling.hijack_signal(_or_none(number), replacement, recursive))
+        return self._caught(number, self._handling.hijack_signal(or_none(number), replacement, recursive))
 
     def _to_catch(self, signal: int | str, recursive: bool) -> int:
         """Return a signal's number, and say what is unusual about catching it."""
         number = resolve_signal(signal)
-        _check_recursive(recursive)
+        check_recursive(recursive)
         if number == _SIGTRAP:
             liblog.warning("Only a SIGTRAP of the program itself is caught, none that the debugger caused.")
         if number in self._catchers:
@@ -202,6 +219,19 @@ class Handling(Events):
         if old is not None:
             self._handling.remove_catcher(old)
         return new
+
+    def _take_handlers_of(self, creator: Handling) -> None:
+        """Set what is set in another process."""
+        if self._core.executable == creator._core.executable:
+            self._take_breakpoints_of(creator)
+        for number, handler in creator._handlers.items():
+            if handler.is_enabled():
+                self._handlers[number] = self._handling.copy_handler(handler)
+        for number, catcher in creator._catchers.items():
+            if catcher.is_enabled():
+                self._catchers[number] = self._handling.copy_catcher(catcher)
+        self._handling.blocked_signals = creator._handling.blocked_signals
+        self.on_exec = creator.on_exec
 
     @property
     def handled_syscalls(self) -> dict[int, SyscallHandler]:
@@ -321,11 +351,44 @@ class _Restored:
             self._debugger.pprint_syscalls = self._before
 
 
-def _or_none(number: int) -> int | None:
+def checked_replacement(
+    original: int | str, new: int | str, arguments: dict[str, int]
+) -> tuple[int, list[int | None]]:
+    """Return the number of the call that is made in the place of another one, and its arguments.
+
+    Raises:
+        ValueError: they cannot be.
+    """
+    if not arguments.keys() <= {*_ARGUMENTS, "syscall_number"}:
+        raise ValueError("Invalid keyword arguments in syscall hijack")
+    replacement = resolve_syscall(new)
+    if replacement == ALL:
+        raise ValueError("A syscall is hijacked to one other syscall, not to all.")
+    if resolve_syscall(original) == replacement:
+        raise ValueError("The original syscall and the new syscall must be different.")
+    return replacement, [arguments.get(name) for name in _ARGUMENTS]
+
+
+def checked_other_signal(original: int | str, new: int | str) -> int:
+    """Return the number of the signal that takes the place of another one.
+
+    Raises:
+        ValueError: it cannot.
+    """
+    replacement = resolve_signal(new)
+    if replacement == ALL:
+        raise ValueError("A signal is hijacked to one other signal, not to all.")
+    if resolve_signal(original) == replacement:
+        raise ValueError("The original signal and the new signal must be different.")
+    return replacement
+
+
+def or_none(number: int) -> int | None:
     """Return a number as the engine takes it, None for all."""
     return None if number == ALL else number
 
 
-def _check_recursive(recursive: object) -> None:
+def check_recursive(recursive: object) -> None:
+    """Refuse what is no bool."""
     if not isinstance(recursive, bool):
         raise TypeError("recursive must be a boolean")

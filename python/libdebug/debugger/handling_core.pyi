@@ -15,9 +15,9 @@ _OnSyscall: TypeAlias = bool | Callable[[ThreadContext, SyscallHandler], object]
 
 @final
 class HandlingCore:
-    """The system calls and signals of one debugger's process."""
+    """The system calls and signals of one debugger's process, or of one thread of it."""
 
-    def __new__(cls, core: DebuggerCore) -> Self: ...
+    def __new__(cls, core: DebuggerCore, thread_id: int | None = None) -> Self: ...
     @property
     def on_exec(self) -> Callable[[ThreadContext], object] | None:
         """Who is told, with the thread, of a program that the process has executed in place of its own."""
@@ -50,6 +50,20 @@ class HandlingCore:
         Its arguments are those that are not None. With `handler`, this one does that from now on, and is
         enabled.
         """
+
+    def answer_syscall(
+        self, number: int | None, value: int, handler: SyscallHandler | None = None
+    ) -> SyscallHandler:
+        """Give the program `value` in the place of a system call, or of all for None.
+
+        The kernel never makes the call. With `handler`, this one does that from now on, and is enabled.
+        """
+
+    def copy_handler(self, handler: SyscallHandler) -> SyscallHandler:
+        """Handle what a handler of another process handles, in the same way."""
+
+    def copy_catcher(self, catcher: SignalCatcher) -> SignalCatcher:
+        """Catch what a catcher of another process catches, in the same way."""
 
     def catch_signal(
         self,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from libdebug.debugger.handling_core import SyscallEnter
+from libdebug.utils.colours import BLUE, BOLD, BROWN, PLAIN, RED, RESET, STRIKE, UNSTRUCK, YELLOW, show
 from libdebug.utils.signal_utils import ALL
 from libdebug.utils.syscall_utils import name_of_syscall, resolve_syscall
 
@@ -13,8 +14,10 @@ if TYPE_CHECKING:
     from libdebug.debugger.handling_core import HandlingCore, SyscallExit
     from libdebug.state.thread_context import ThreadContext
 
-_RESET, _BOLD, _STRIKE, _UNSTRUCK = "\x1b[0m", "\x1b[1m", "\x1b[9m", "\x1b[29m"
-_RED, _BLUE, _YELLOW, _BROWN, _PLAIN = "\x1b[91m", "\x1b[94m", "\x1b[93m", "\x1b[33m", "\x1b[39m"
+
+def _print(text: str, end: str = "\n") -> None:
+    """Print a part of the trace; with its colours to a stream in memory, where scripts look for them."""
+    show(text, end=end, flush=not end, in_memory=True)
 
 
 class SyscallTrace:
@@ -58,41 +61,41 @@ class SyscallTrace:
             self._exit(thread.thread_id, event)
 
     def _enter(self, tid: int, event: SyscallEnter) -> None:
-        name = f"{_BLUE}{event.name}{_PLAIN}"
+        name = f"{BLUE}{event.name}{PLAIN}"
         arguments = ", ".join(_argument(*argument) for argument in event.arguments)
-        head = f"{_BOLD}{tid}{_RESET} "
+        head = f"{BOLD}{tid}{RESET} "
         if event.hijacked:
-            print(f"{head}{_RED}(hijacked) {_STRIKE}{name}{_UNSTRUCK}({arguments})")
+            _print(f"{head}{RED}(hijacked) {STRIKE}{name}{UNSTRUCK}({arguments})")
             return
         mark = "(executed) " if event.replaces else "(callback) " if event.called else ""
-        mark = f"{_RED}{mark}" if mark else ""
-        print(f"{head}{mark}{name}({arguments}) = ", end="", flush=True)
+        mark = f"{RED}{mark}" if mark else ""
+        _print(f"{head}{mark}{name}({arguments}) = ", end="")
         self._unfinished = tid
 
     def _exit(self, tid: int, event: SyscallExit) -> None:
         if self._unfinished != tid:
             self._leave_line("...")
-            print(f"{_BOLD}{tid}{_RESET} (resumed) {_BLUE}{event.name}{_PLAIN} = ", end="")
+            _print(f"{BOLD}{tid}{RESET} (resumed) {BLUE}{event.name}{PLAIN} = ", end="")
         self._unfinished = None
         text = f" {event.text}" if event.text else ""
-        print(f"{_changed(_BROWN, event.value, event.new_value, _RESET)}{text}")
+        _print(f"{_changed(BROWN, event.value, event.new_value, RESET)}{text}")
 
     def _leave_line(self, text: str) -> None:
         if self._unfinished is not None:
             self._unfinished = None
-            print(text)
+            _print(text)
 
 
 def _argument(declaration: str, value: int, new_value: int, text: str | None) -> str:
     words = f" {text}" if text else ""
-    return f"{declaration} = {_changed(_YELLOW, value, new_value, _PLAIN)}{words}"
+    return f"{declaration} = {_changed(YELLOW, value, new_value, PLAIN)}{words}"
 
 
 def _changed(colour: str, value: int, new_value: int, end: str) -> str:
     """Return a value; where it was changed, the old one struck through and the new one behind it."""
     if value == new_value:
         return f"{colour}{value:#x}{end}"
-    return f"{colour}{_STRIKE}{value:#x}{_RESET} {colour}{new_value:#x}{end}"
+    return f"{colour}{STRIKE}{value:#x}{RESET} {colour}{new_value:#x}{end}"
 
 
 def numbers_of(calls: object, name: str) -> list[int] | None:

@@ -5,10 +5,18 @@ from __future__ import annotations
 from _collections_abc import MutableSequence  # what collections.abc re-exports, and is loaded already
 
 from libdebug._native import MemoryCore
+from libdebug.memory.live_maps import live_maps
 
 TYPE_CHECKING = False  # importing `typing` takes longer than all the rest
 if TYPE_CHECKING:
+    from mmap import mmap
     from typing import Any, NoReturn
+
+    from libdebug._native import DebuggerCore
+    from libdebug.data.memory_map_list import MemoryMapList
+
+#: What is copied twice stays in the cache of a core in between.
+_PIECE = 256 << 10
 
 
 class AbstractMemoryView(MemoryCore):
@@ -25,6 +33,43 @@ class AbstractMemoryView(MemoryCore):
     program; symbols of the program come first), `absolute`, `binary` or the program's name, or a part of the
     path of a mapped file. Reads show the program's own bytes, never a breakpoint.
     """
+
+    def __init__(self, core: DebuggerCore) -> None:
+        """Show the memory of an engine's process."""
+        self._core = core
+
+    @property
+    def maps(self) -> MemoryMapList:
+        """The memory maps, as they were when the process stopped."""
+        return live_maps(self._core)
+
+    def read_into(self, address: int, buffer: bytearray | memoryview | mmap) -> None:
+        """Fill a buffer with what lies from a virtual address on: faster than new bytes each time.
+
+        Args:
+            address: where to begin.
+            buffer: what to fill, to its end: a `bytearray`, a writable `memoryview`, an array, and the like.
+
+        Raises:
+            OSError: not all of it is mapped. The buffer may have been filled in part.
+            TypeError: the buffer cannot be written to.
+
+        Example:
+            >>> from libdebug import debugger
+            >>> d = debugger("./basic")
+            >>> pipe = d.run()
+            >>> buffer = bytearray(9)
+            >>> d.memory.read_into(d.resolve_symbol("message"), buffer)
+            >>> buffer
+            bytearray(b'the quick')
+            >>> d.terminate()
+        """
+        with memoryview(buffer).cast("B") as view:
+            if view.readonly:
+                raise TypeError("The buffer cannot be written to.")
+            for at in range(0, len(view), _PIECE):
+                size = min(_PIECE, len(view) - at)
+                view[at : at + size] = self.read(address + at, size)
 
     def __delitem__(self, key: Any, /) -> NoReturn:
         """Refuse: memory cannot be deleted."""

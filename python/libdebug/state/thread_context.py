@@ -6,6 +6,8 @@ from __future__ import annotations
 from abc import ABCMeta
 
 from libdebug.liblog import liblog
+from libdebug.state.seeing import ThreadSeeing
+from libdebug.state.thread_handlers import ThreadHandlers
 from libdebug.utils.oop.alias import alias_of
 
 TYPE_CHECKING = False  # importing `typing` takes longer than all the rest
@@ -17,7 +19,7 @@ if TYPE_CHECKING:
     from libdebug.memory.abstract_memory_view import AbstractMemoryView
 
 
-class ThreadContext(metaclass=ABCMeta):
+class ThreadContext(ThreadHandlers, ThreadSeeing, metaclass=ABCMeta):
     """One thread of the process under debug.
 
     It outlives the thread: its ids and last registers can still be read.
@@ -268,6 +270,45 @@ class ThreadContext(metaclass=ABCMeta):
             >>> d.terminate()
         """
         return self._core.call(function, list(args))
+
+    @property
+    def parked(self) -> bool:
+        """Whether the thread stands still while others of the process may run. Does not wait.
+
+        Its registers can be read and changed all the same; everything else waits for a stop of the process,
+        which ends the parking of all threads.
+        """
+        return self._core.parked
+
+    def cont(self) -> None:
+        """Let this thread go on alone, and return at once.
+
+        Of a stopped process, all other threads stay where they are, parked; a parked thread joins those that
+        run. What stops one thread stops the process, as always; when no thread is left that could run, the
+        process stops too. `Debugger.cont` lets all threads go on.
+
+        Raises:
+            RuntimeError: the thread or the process is dead, none is being debugged, a callback raised (its
+                exception is the cause), or this is a callback.
+
+        Example:
+            >>> from libdebug import debugger
+            >>> d = debugger("/bin/true")
+            >>> d.run(redirect_pipes=False)
+            >>> d.threads[0].cont()
+            >>> d.wait()
+            >>> d.exit_code
+            0
+            >>> d.terminate()
+        """
+        self._debugger._core.cont(self._core)  # noqa: SLF001 - of the same package
+
+    def interrupt(self) -> None:
+        """Stop this thread alone, while all others go on: it is `parked` when this returns.
+
+        Nothing happens when the process is stopped already.
+        """
+        self._core.interrupt()
 
     def step(self) -> None:
         """Execute one instruction of this thread; the others stay stopped. Also in callbacks."""

@@ -54,7 +54,7 @@ pub(super) fn kind(raw: &iced_x86::Instruction) -> InstructionKind {
     }
 }
 
-fn target(raw: &iced_x86::Instruction) -> Option<u64> {
+pub(super) fn target(raw: &iced_x86::Instruction) -> Option<u64> {
     let direct = raw.is_call_near() || raw.is_jmp_short_or_near() || is_conditional(raw);
     direct.then(|| raw.near_branch_target())
 }

@@ -2,6 +2,7 @@
 
 pub mod breakpoint;
 pub mod debug_registers;
+mod disassemble;
 mod general;
 pub mod index;
 mod instruction;
@@ -11,6 +12,7 @@ mod table;
 mod value;
 mod xsave;
 
+pub use disassemble::{CodeSize, Disassembler, LONGEST_INSTRUCTION, NameOf};
 pub use general::{GeneralRegisters, TRAP_FLAG};
 pub use instruction::{decode, saves_flags};
 pub use register::{Feature, Location, Register, RegisterClass, RegisterError};
