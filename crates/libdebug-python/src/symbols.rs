@@ -221,13 +221,9 @@ impl SymbolTable {
 
     /// Return all of them, file by file.
     fn all<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyList>> {
-        let list = PyList::empty(py);
-        for file in self.symbols.files() {
-            for index in 0..file.symbols.len() {
-                list.append(listed(&file.symbols, index))?;
-            }
-        }
-        Ok(list)
+        let files = self.symbols.files().iter().map(|file| &file.symbols);
+        let all = files.flat_map(|file| (0..file.len()).map(|index| listed(file, index)));
+        PyList::new(py, all.collect::<Vec<_>>())
     }
 
     /// Return those that a name means: as it stands in the file, or demangled, with parameters or without.

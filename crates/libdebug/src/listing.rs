@@ -244,11 +244,10 @@ impl Reading {
     }
 
     fn finish(mut self, path: &str) -> FileSymbols {
-        let key = |row: &Row| (row.start, row.name.clone());
-        self.rows.sort_by(|one, other| {
+        self.rows.sort_unstable_by(|one, other| {
             (one.start, &one.name, one.source).cmp(&(other.start, &other.name, other.source))
         });
-        self.rows.dedup_by(|row, before| key(row) == key(before));
+        self.rows.dedup_by(|row, before| row.start == before.start && row.name == before.name);
         self.rows.shrink_to_fit();
         let mut reach = 0;
         for row in &mut self.rows {
