@@ -131,6 +131,15 @@ ROWS = [
     Row("Y1", "first breakpoint by symbol in cc1", SPAN, (1, 1, 1), "<= 2 ms", most=2.0, fixed=True),
     Row("Y3", "backtrace of 16 frames, again at one stop", SPAN, (5_000, 5_000, 1_000), "<= 0.015 ms",
         most=0.015),
+    Row("Y2", "all symbols of gdb and 58 libraries, listed", SPAN, (1, 1, 1), "<= 100 ms", most=100.0,
+        fixed=True),
+    Row("Y3-cc1", "all symbols of cc1, listed", SPAN, (1, 1, 1), "-", fixed=True),
+    Row("Y3-python", "all symbols of python3, listed", SPAN, (1, 1, 1), "-", fixed=True),
+    Row("Y3-rustc", "all symbols of rustc, listed", SPAN, (1, 1, 1), "-", fixed=True, rounds=2),
+    Row("Y4-cc1", "names of cc1 resolved", RATE, (1, 10_000, 1_000), "-"),
+    Row("Y4-rustc", "names of rustc's largest library resolved", RATE, (1, 10_000, 100), "-", rounds=2),
+    Row("Y5-cc1", "addresses in cc1 to symbols", RATE, (1, 10_000, 100), "-"),
+    Row("Y5-rustc", "addresses in rustc's largest library", RATE, (1, 10_000, 10), "-", rounds=2),
 ]  # fmt: skip
 
 BY_KEY = {row.key: row for row in ROWS}

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 import event_rows
 import memory_rows
 import stack_rows
+import symbol_rows
 from metering import NOT_OFFERED, Meter, ended, measured, require, started, target, to_the_end
 
 if TYPE_CHECKING:
@@ -244,6 +245,7 @@ ROWS: dict[str, tuple[int, Callable[[int], Meter]]] = {
     **event_rows.ROWS,
     **stack_rows.ROWS,
     **memory_rows.ROWS,
+    **symbol_rows.ROWS,
 }
 
 

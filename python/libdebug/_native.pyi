@@ -4,18 +4,27 @@
 from collections.abc import Callable
 from typing import Literal, Self, TypeAlias, final
 
+from libdebug.commlink.pipe_core import PipeCore
 from libdebug.data.breakpoint import Breakpoint
 from libdebug.data.memory_map_list import MemoryMapList
 from libdebug.data.registers import RegisterFile, Registers, RegistersAvx, RegistersAvx512
 from libdebug.data.signal_catcher import SignalCatcher
+from libdebug.data.symbol import Symbol, demangle
+from libdebug.data.symbol_table import (
+    SymbolTable,
+    set_symbol_level,
+    set_symbol_servers,
+    symbol_in_maps,
+    symbol_table,
+)
 from libdebug.data.syscall_handler import SyscallHandler
 from libdebug.debugger.handling_core import HandlingCore, SyscallEnter, SyscallExit
 from libdebug.debugger.migration_core import MigrationCore
+from libdebug.debugger.source_core import image_of, line_addresses, source_line, variable, variables
 from libdebug.memory.memory_core import MemoryCore
 from libdebug.state.thread_context import ThreadContext
 
 _Instruction: TypeAlias = tuple[int, bytes, str, list[str], str, str, int | None, tuple[str, int] | None]
-_Stream: TypeAlias = Literal["stdout", "stderr"]
 
 __all__ = [
     "Breakpoint",
@@ -50,6 +59,9 @@ __all__ = [
     "syscall_number",
     "tracer_syscalls",
 ]
+__all__ += ["Symbol", "SymbolTable", "demangle", "set_symbol_level", "set_symbol_servers"]
+__all__ += ["symbol_in_maps", "symbol_table"]
+__all__ += ["image_of", "line_addresses", "source_line", "variable", "variables"]
 
 class NotDebuggingError(RuntimeError):
     """No process is being debugged."""
@@ -368,64 +380,3 @@ class DebuggerCore:
 
         Called once a stop, with one tuple for each map of start, end, permissions, offset and backing file.
         """
-
-@final
-class PipeCore:
-    """The streams of one run of a program. Every wait takes its seconds, or None for any time."""
-
-    def __new__(cls, core: DebuggerCore) -> Self: ...
-    @property
-    def is_terminal(self) -> bool:
-        """Whether the program has one terminal for all three streams."""
-
-    def recv(self, stream: _Stream, count: int, timeout: float | None) -> bytes:
-        """Receive what has arrived, at most `count` bytes.
-
-        None when nothing came in time, or the process stopped.
-        """
-
-    def recv_exact(self, stream: _Stream, count: int, timeout: float | None) -> bytes:
-        """Receive exactly `count` bytes."""
-
-    def recv_until(
-        self,
-        stream: _Stream,
-        delimiter: bytes,
-        occurrences: int,
-        drop: bool,
-        optional: bool,
-        timeout: float | None,
-    ) -> bytes:
-        """Receive until `delimiter` has occurred `occurrences` times."""
-
-    def recv_all(self, stream: _Stream, timeout: float | None) -> bytes:
-        """Receive until the stream ends, the process stops, or the time is over."""
-
-    def can_recv(self, stream: _Stream, timeout: float | None) -> bool:
-        """Wait until there is something to receive; False when there is not in time, or nothing can come."""
-
-    def unrecv(self, stream: _Stream, data: bytes) -> None:
-        """Put bytes back, before everything else that waits to be received."""
-
-    def send(self, data: bytes, timeout: float | None) -> int:
-        """Send everything, waiting for room where the pipe is full; return its size."""
-
-    def try_send(self, data: bytes) -> int:
-        """Send what there is room for, and return how much that was."""
-
-    def select(
-        self, input: bool, stop: bool, room: bool, timeout: float | None
-    ) -> tuple[bool, bool, bool, bool, bool]:
-        """Wait for output, and as asked for input of descriptor 0, for a stop, for room to send.
-
-        Return whether there is input, standard output, standard error, a stop, room: none after the time.
-        """
-
-    def state(self) -> tuple[Literal["running", "stopped", "dead"], str]:
-        """Return where the process is, and why it is stopped."""
-
-    def close_stdin(self) -> None:
-        """End the program's input."""
-
-    def close(self) -> None:
-        """Close all streams. Closing twice is no error."""

@@ -1,7 +1,7 @@
 //! From an address to the symbol that covers it.
 
 use crate::table::Tables;
-use crate::{Segment, Symbol};
+use crate::{Segment, Symbol, SymbolKind};
 
 /// The symbols of a file, sorted by address.
 #[derive(Debug)]
@@ -23,6 +23,7 @@ impl AddressIndex {
     pub(crate) fn build(tables: &Tables<'_>, segments: &[Segment]) -> Self {
         let mut rows: Vec<Row> = tables
             .entries()
+            .filter(|(_, _, entry)| entry.kind != SymbolKind::ThreadLocal)
             .map(|(id, _, entry)| Row {
                 address: entry.address,
                 end: entry.address.saturating_add(entry.size),

@@ -114,7 +114,7 @@ fn bucket(hash: u32, buckets: usize) -> usize {
 
 /// Multiply and fold, eight bytes at a time. It need not resist an attacker: a long chain costs what a scan
 /// costs.
-fn hash(name: &[u8]) -> u32 {
+pub(crate) fn hash(name: &[u8]) -> u32 {
     let (chunks, rest) = name.as_chunks::<8>();
     let mut state = mix(0, name.len() as u64);
     for chunk in chunks {

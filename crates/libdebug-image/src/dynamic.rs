@@ -9,6 +9,24 @@ use object::read::elf::{Dyn, FileHeader, GnuHashTable, HashTable, ProgramHeader}
 use crate::layout::{Segment, span};
 use crate::table::{Class, TableSpan};
 
+/// What the dynamic section says of how the file is bound to others.
+#[derive(Debug, Default)]
+pub(crate) struct Linking {
+    /// Tables of relocations, and whether their entries have an addend.
+    pub(crate) relocations: Vec<(Range<usize>, bool)>,
+    /// `DT_PLTGOT`.
+    pub(crate) got: Option<u64>,
+    /// Everything is bound before the program begins.
+    pub(crate) binds_now: bool,
+}
+
+/// A slot that the loader fills with the address of a symbol of another file.
+#[derive(Debug)]
+pub(crate) struct Imported {
+    pub(crate) name: String,
+    pub(crate) slot: u64,
+}
+
 pub(crate) struct Dynamic<'data, E: FileHeader<Endian = LE>> {
     data: &'data [u8],
     segments: &'data [Segment],
@@ -34,6 +52,32 @@ impl<'data, E: FileHeader<Endian = LE>> Dynamic<'data, E> {
             strings: shorten(strings, self.value(elf::DT_STRSZ)?),
             versions: self.versions(count),
         })
+    }
+
+    pub(crate) fn linking(&self) -> Linking {
+        let flags = self.value(elf::DT_FLAGS).unwrap_or_default();
+        let more_flags = self.value(elf::DT_FLAGS_1).unwrap_or_default();
+        Linking {
+            relocations: self.relocations(),
+            got: self.value(elf::DT_PLTGOT),
+            binds_now: self.value(elf::DT_BIND_NOW).is_some()
+                || flags & elf::DF_BIND_NOW.0 != 0
+                || more_flags & elf::DF_1_NOW.0 != 0,
+        }
+    }
+
+    fn relocations(&self) -> Vec<(Range<usize>, bool)> {
+        let of_stubs = self.value(elf::DT_PLTREL).map(|kind| kind == elf::DT_RELA.0 as u64);
+        let tables = [
+            (elf::DT_JMPREL, elf::DT_PLTRELSZ, of_stubs.unwrap_or(true)),
+            (elf::DT_RELA, elf::DT_RELASZ, true),
+            (elf::DT_REL, elf::DT_RELSZ, false),
+        ];
+        let found = tables.into_iter().filter_map(|(start, size, has_addend)| {
+            let rest = self.file_rest(self.value(start)?)?;
+            Some((shorten(rest, self.value(size)?), has_addend))
+        });
+        found.collect()
     }
 
     fn versions(&self, count: u64) -> Option<Range<usize>> {

@@ -3,7 +3,10 @@ use std::sync::{Arc, OnceLock};
 
 use crate::by_address::AddressIndex;
 use crate::by_name::Names;
+use crate::by_readable::ReadableNames;
+use crate::dwarf::DebugStore;
 use crate::layout::Layout;
+use crate::plt::Linkage;
 use crate::table::{Class, Tables};
 use crate::unwind::FrameTables;
 use crate::{FileAddress, FileOffset, ImageError, ImageKind, Machine, Section, Segment, Symbol};
@@ -30,6 +33,10 @@ pub struct Image {
     dynamic_names: Names,
     addresses: OnceLock<AddressIndex>,
     frames: FrameTables,
+    readable_names: ReadableNames,
+    linkage: OnceLock<Linkage>,
+    pub(crate) mini: OnceLock<Option<Box<Image>>>,
+    pub(crate) debug: OnceLock<DebugStore>,
 }
 
 impl Image {
@@ -47,6 +54,10 @@ impl Image {
             dynamic_names: Names::default(),
             addresses: OnceLock::new(),
             frames: FrameTables::default(),
+            readable_names: ReadableNames::default(),
+            linkage: OnceLock::new(),
+            mini: OnceLock::new(),
+            debug: OnceLock::new(),
         })
     }
 
@@ -113,6 +124,19 @@ impl Image {
         })
     }
 
+    /// The bytes of a section as they are in the file; `None` without such a section, or one of no bytes.
+    #[must_use]
+    pub fn section_bytes(&self, name: &str) -> Option<&[u8]> {
+        let section = self.sections().find(|section| section.name == name)?;
+        self.bytes_of(&section)
+    }
+
+    /// The bytes of one of this file's sections as they are in the file.
+    pub(crate) fn bytes_of(&self, section: &Section<'_>) -> Option<&[u8]> {
+        let range = crate::layout::span(self.data(), section.offset.0, section.size)?;
+        if section.is_in_file { self.data().get(range) } else { None }
+    }
+
     /// By how much addresses in the process are greater than in the file, modulo 2^64, when the process has
     /// the file from `map_file_offset` on mapped at `map_start`. `None` when no segment belongs to that
     /// mapping.
@@ -141,6 +165,13 @@ impl Image {
         let segment = begins.or_else(|| in_file.clone().find(covers))?;
         let delta = segment.address.0.wrapping_sub(segment.offset.0);
         Some(map_start.wrapping_sub(map_file_offset.wrapping_add(delta)))
+    }
+
+    /// Whether the loader maps something at that address: bytes of the file, or zeros.
+    #[must_use]
+    pub fn loads(&self, address: FileAddress) -> bool {
+        let inside = |segment: &Segment| address.0.wrapping_sub(segment.address.0) < segment.memory_size;
+        self.layout.segments.iter().any(inside)
     }
 
     /// Where in the file the byte of that address lies; `None` when the file has no byte for it.
@@ -201,6 +232,49 @@ impl Image {
         found
     }
 
+    /// The symbols whose mangled names mean a readable one, with or without parameters: `shape::area(int)` and
+    /// `shape::area`. Blanks between signs do not count. In the order of the file; one that is in `.symtab` is not
+    /// listed again from `.dynsym`.
+    ///
+    /// Up to 64 searches look at those names only that can mean it, which is as quick as reading the table is; then all
+    /// names are demangled once.
+    #[must_use]
+    pub fn symbols_meaning(&self, name: &str) -> Vec<Symbol<'_>> {
+        let mut found = self.readable_names.find(&self.tables(), name);
+        found.sort_by_key(|symbol| symbol.is_dynamic);
+        let known: Vec<_> =
+            found.iter().filter(|symbol| !symbol.is_dynamic).map(|symbol| symbol.address).collect();
+        found.retain(|symbol| !symbol.is_dynamic || !known.contains(&symbol.address));
+        found
+    }
+
+    /// The stub (`puts@plt`) or the slot (`puts@got`) through which the file reaches a symbol of another one.
+    #[must_use]
+    pub fn linkage_symbol(&self, name: &str) -> Option<Symbol<'_>> {
+        if name.contains('@') { self.linkage().named(name) } else { None }
+    }
+
+    /// The stub or slot whose bytes include that address.
+    #[must_use]
+    pub fn linkage_symbol_at(&self, address: FileAddress) -> Option<Symbol<'_>> {
+        self.linkage().at(address.0)
+    }
+
+    /// All stubs and slots through which the file reaches symbols of others, by address.
+    pub fn linkage_symbols(&self) -> impl Iterator<Item = Symbol<'_>> {
+        self.linkage().all()
+    }
+
+    fn linkage(&self) -> &Linkage {
+        self.linkage.get_or_init(|| Linkage::read(self))
+    }
+
+    /// Whether there is a table of all symbols (`.symtab`), not only of those that the loader needs.
+    #[must_use]
+    pub fn has_symtab(&self) -> bool {
+        self.layout.symtab.is_some()
+    }
+
     fn static_symbols_named(&self, name: &str) -> Vec<Symbol<'_>> {
         self.tables().symtab.map(|table| self.static_names.find(&table, name)).unwrap_or_default()
     }
@@ -225,7 +299,15 @@ impl Image {
         ids.filter_map(move |id| tables.symbol(id))
     }
 
-    fn tables(&self) -> Tables<'_> {
+    pub(crate) const fn layout(&self) -> &Layout {
+        &self.layout
+    }
+
+    pub(crate) const fn class(&self) -> Class {
+        self.layout.class
+    }
+
+    pub(crate) fn tables(&self) -> Tables<'_> {
         let (data, class) = (self.data(), self.layout.class);
         Tables {
             symtab: self.layout.symtab.as_ref().and_then(|span| span.of(data, class, false)),

@@ -6,7 +6,7 @@ use object::LittleEndian as LE;
 use object::elf;
 use object::read::elf::{FileHeader, NoteIterator, ProgramHeader, SectionHeader};
 
-use crate::dynamic::Dynamic;
+use crate::dynamic::{Dynamic, Linking};
 use crate::table::{Class, TableSpan};
 use crate::{FileAddress, FileOffset, ImageError};
 
@@ -70,7 +70,13 @@ pub struct Section<'image> {
     pub size: u64,
     /// False when it has no bytes in the file, like `.bss`.
     pub is_in_file: bool,
-    /// True when its bytes in the file are compressed (`SHF_COMPRESSED`), behind a compression header.
+    /// It is in memory when the file is loaded (`SHF_ALLOC`).
+    pub is_loaded: bool,
+    /// `SHF_WRITE`.
+    pub writable: bool,
+    /// `SHF_EXECINSTR`.
+    pub executable: bool,
+    /// Its bytes in the file are compressed (`SHF_COMPRESSED`); its size is that in the file.
     pub is_compressed: bool,
 }
 
@@ -81,7 +87,7 @@ pub(crate) struct SectionRow {
     offset: u64,
     size: u64,
     is_in_file: bool,
-    is_compressed: bool,
+    flags: u64,
 }
 
 impl SectionRow {
@@ -92,8 +98,15 @@ impl SectionRow {
             offset: FileOffset(self.offset),
             size: self.size,
             is_in_file: self.is_in_file,
-            is_compressed: self.is_compressed,
+            is_loaded: self.has(elf::SHF_ALLOC.0),
+            writable: self.has(elf::SHF_WRITE.0),
+            executable: self.has(elf::SHF_EXECINSTR.0),
+            is_compressed: self.has(elf::SHF_COMPRESSED.0),
         }
+    }
+
+    const fn has(&self, flag: u64) -> bool {
+        self.flags & flag != 0
     }
 }
 
@@ -110,6 +123,19 @@ pub(crate) struct Layout {
     pub(crate) eh_frame_header: Option<FileAddress>,
     pub(crate) symtab: Option<TableSpan>,
     pub(crate) dynsym: Option<TableSpan>,
+    pub(crate) linking: Linking,
+    pub(crate) hardening: Hardening,
+}
+
+/// What the headers say of how the program is loaded, beyond its segments.
+#[derive(Debug, Default)]
+pub(crate) struct Hardening {
+    /// `PT_GNU_STACK`: whether the stack is executable; without one it is.
+    pub(crate) stack_is_executable: Option<bool>,
+    /// `PT_GNU_RELRO`.
+    pub(crate) has_relro: bool,
+    /// The description of `NT_GNU_PROPERTY_TYPE_0`.
+    pub(crate) properties: Option<Range<usize>>,
 }
 
 impl Layout {
@@ -180,6 +206,10 @@ impl<'data, E: FileHeader<Endian = LE>> Reader<'data, E> {
             eh_frame_header: self.eh_frame_header(),
             symtab: self.section_table(elf::SHT_SYMTAB),
             dynsym,
+            linking: Dynamic::<E>::find(self.data, self.programs, &segments)
+                .map(|dynamic| dynamic.linking())
+                .unwrap_or_default(),
+            hardening: self.hardening(),
             segments,
         })
     }
@@ -198,7 +228,7 @@ impl<'data, E: FileHeader<Endian = LE>> Reader<'data, E> {
             offset: section.sh_offset(LE).into(),
             size: section.sh_size(LE).into(),
             is_in_file: section.sh_type(LE) != elf::SHT_NOBITS,
-            is_compressed: section.sh_flags(LE).contains(elf::SHF_COMPRESSED),
+            flags: section.sh_flags(LE).0,
         })
         .collect()
     }
@@ -244,19 +274,34 @@ impl<'data, E: FileHeader<Endian = LE>> Reader<'data, E> {
         Some(FileAddress(header.p_vaddr(LE).into()))
     }
 
+    fn hardening(&self) -> Hardening {
+        let find = |kind| self.programs.iter().find(|program| program.p_type(LE) == kind);
+        Hardening {
+            stack_is_executable: find(elf::PT_GNU_STACK).map(|stack| stack.p_flags(LE).contains(elf::PF_X)),
+            has_relro: find(elf::PT_GNU_RELRO).is_some(),
+            properties: self.note(elf::NT_GNU_PROPERTY_TYPE_0),
+        }
+    }
+
     fn build_id(&self) -> Option<Range<usize>> {
+        self.note(elf::NT_GNU_BUILD_ID)
+    }
+
+    /// Where the description of the GNU note of that type lies.
+    fn note(&self, kind: elf::NoteType) -> Option<Range<usize>> {
         let from_programs = self.programs.iter().filter_map(|program| program.notes(LE, self.data).ok()?);
         let from_sections = self.sections.iter().filter_map(|section| section.notes(LE, self.data).ok()?);
-        let found = from_programs.chain(from_sections).find_map(build_id_note)?;
+        let found = from_programs.chain(from_sections).find_map(|notes| gnu_note(notes, kind))?;
         Some(range_of(self.data, found))
     }
 }
 
-fn build_id_note<'data, E: FileHeader<Endian = LE>>(
+fn gnu_note<'data, E: FileHeader<Endian = LE>>(
     mut notes: NoteIterator<'data, E>,
+    kind: elf::NoteType,
 ) -> Option<&'data [u8]> {
     while let Ok(Some(note)) = notes.next() {
-        if note.name() == elf::ELF_NOTE_GNU && note.n_type(LE) == elf::NT_GNU_BUILD_ID {
+        if note.name() == elf::ELF_NOTE_GNU && note.n_type(LE) == kind {
             return Some(note.desc());
         }
     }

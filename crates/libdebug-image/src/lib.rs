@@ -9,17 +9,32 @@
 mod address;
 mod by_address;
 mod by_name;
+mod by_readable;
+mod debug_link;
+mod demangle;
+mod dwarf;
 mod dynamic;
 mod error;
 mod image;
+mod imports;
 mod layout;
+mod mini;
+mod mitigations;
+mod plt;
 mod symbol;
 mod table;
 mod unwind;
 
 pub use address::{FileAddress, FileOffset};
+pub use debug_link::DebugLink;
+pub use demangle::{Spelling, demangle};
+pub use dwarf::{
+    DebugInfo, Encoding, Field, Frame, InlinedCall, LinePlace, Registers, Shape, SourceLine, Type, Value,
+    Variable, VariableKind,
+};
 pub use error::ImageError;
 pub use image::{Image, ImageBytes};
 pub use layout::{ImageKind, Machine, Section, Segment};
+pub use mitigations::{Mitigations, Relro};
 pub use symbol::{Symbol, SymbolBinding, SymbolKind};
 pub use unwind::{CallerFrame, FrameRegisters, ReadMemory, UnwindError, UnwindScratch};

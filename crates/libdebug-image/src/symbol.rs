@@ -9,6 +9,9 @@ pub enum SymbolKind {
     IndirectFunction,
     /// A variable.
     Object,
+    /// A variable of which every thread has its own (`STT_TLS`). Its address is an offset into the block of such
+    /// variables, so [`Image::symbol_at`](crate::Image::symbol_at) never finds it.
+    ThreadLocal,
     /// A place without a type, as assembly labels are.
     NoType,
 }

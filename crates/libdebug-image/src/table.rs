@@ -59,7 +59,7 @@ pub(crate) struct Entry {
     name: u32,
     pub(crate) address: u64,
     pub(crate) size: u64,
-    kind: SymbolKind,
+    pub(crate) kind: SymbolKind,
     binding: SymbolBinding,
 }
 
@@ -76,6 +76,14 @@ impl<'a> Table<'a> {
     pub(crate) fn name_positions(&self) -> impl Iterator<Item = u32> + use<'a> {
         let entries = self.entries.chunks_exact(self.class.entry_size());
         entries.map(|entry| u32::from_le_bytes([entry[0], entry[1], entry[2], entry[3]]))
+    }
+
+    /// The name of any entry, also of one that is defined elsewhere.
+    pub(crate) fn name(&self, index: u32) -> Option<&'a str> {
+        let start = (index as usize).checked_mul(self.class.entry_size())?;
+        let at = u32::from_le_bytes(*self.entries.get(start..)?.first_chunk()?);
+        let rest = self.strings.get(at as usize..)?;
+        str::from_utf8(&rest[..memchr::memchr2(0, b'@', rest)?]).ok()
     }
 
     pub(crate) fn entry(&self, index: u32) -> Option<Entry> {
@@ -151,6 +159,7 @@ fn names_a_place(section: SymbolSection) -> bool {
 
 fn kind(code: SymbolType) -> Option<SymbolKind> {
     match code {
+        elf::STT_TLS => Some(SymbolKind::ThreadLocal),
         elf::STT_FUNC => Some(SymbolKind::Function),
         elf::STT_GNU_IFUNC => Some(SymbolKind::IndirectFunction),
         elf::STT_OBJECT => Some(SymbolKind::Object),

@@ -20,8 +20,8 @@ use crate::callback::{Table, say};
 use crate::error::{Doing, raise};
 use crate::host::PythonHost;
 use crate::release::Released;
-use crate::switch_interval;
 use crate::thread::ThreadCore;
+use crate::{switch_interval, symbols};
 
 /// What a user who kills a process makes of it.
 const KILLED: Death = Death::Killed(Signal::KILL);
@@ -350,6 +350,7 @@ impl Drop for DebuggerCore {
 impl DebuggerCore {
     fn around(engine: Debugger, host: Arc<PythonHost>, make_thread: Py<PyAny>) -> Self {
         let (table, maps) = (Arc::new(Table::new(make_thread)), Mutex::new(None));
+        engine.share_symbol_sources(Arc::clone(symbols::sources()));
         Self { engine: Released::new(engine), host, table, maps, hurried: AtomicBool::new(false) }
     }
 
@@ -431,7 +432,9 @@ pub(crate) fn resolve(
         Position::Address(address) => engine.resolve_address(*address, scope),
         Position::Symbol(symbol) => engine.resolve_symbol(symbol, scope),
     };
-    let found = engine.at_once(find).unwrap_or_else(|| py.detach(|| find(engine)));
+    // Symbols may be in files that are read or fetched for the first time.
+    let quick = if matches!(position, Position::Address(_)) { engine.at_once(find) } else { None };
+    let found = quick.unwrap_or_else(|| py.detach(|| find(engine)));
     let found = found.map_err(|error| raise(py, doing, error))?;
     warn(py, &found.notes)?;
     Ok(found.address)

@@ -99,10 +99,13 @@ pub(crate) fn raise(py: Python<'_>, doing: Doing, error: Error) -> PyErr {
         Error::NoSuchSymbol { name, .. } => SymbolNotFoundError::new_err(format!(
             "Symbol {name} not found in the specified mapped file. Please specify a valid symbol."
         )),
-        Error::BadSymbol(_) => SymbolNotFoundError::new_err(text),
         Error::NoReturnAddress(_) => PyValueError::new_err(
             "Failed to get the return address. Check stack frame registers (e.g., base pointer).",
         ),
+        Error::SymbolsDisabled => PyException::new_err(text),
+        Error::BadSymbol(_) | Error::ThreadLocal(_) | Error::NoSuchLine { .. } | Error::NoSuchVariable(_) => {
+            SymbolNotFoundError::new_err(text)
+        }
         Error::NoSuchSignal(_)
         | Error::Uncatchable(_)
         | Error::NoSuchSyscall(_)

@@ -25,7 +25,9 @@ mod settle;
 mod signal_catcher;
 mod signal_info;
 mod slot;
+mod source;
 mod switch_interval;
+mod symbols;
 mod syscall_handler;
 mod thread;
 mod value;
@@ -61,6 +63,12 @@ mod _native {
     use super::registers::{RegisterFile, register_table};
     #[pymodule_export]
     use super::signal_catcher::SignalCatcher;
+    #[pymodule_export]
+    use super::source::{image_of, line_addresses, source_line, variable, variables};
+    #[pymodule_export]
+    use super::symbols::{
+        Symbol, SymbolTable, readable, set_symbol_level, set_symbol_servers, symbol_in_maps, symbol_table,
+    };
     #[pymodule_export]
     use super::syscall_handler::SyscallHandler;
     #[pymodule_export]

@@ -201,6 +201,10 @@ impl ThreadCore {
 }
 
 impl ThreadCore {
+    pub(crate) fn engine_thread(&self) -> &Thread {
+        &self.thread
+    }
+
     pub(crate) fn new(py: Python<'_>, thread: Thread) -> PyResult<Self> {
         Ok(Self { regs: registers_of(py, thread.clone())?, thread: Released::new(thread) })
     }

@@ -99,6 +99,25 @@ pub enum Error {
         /// The file that was named; empty for the whole process.
         file: String,
     },
+    /// The symbol names a variable of which every thread has its own.
+    #[error("{0:?} is a thread-local variable: every thread has its own, and the symbol no address")]
+    ThreadLocal(String),
+    /// The debugger is told to look for no symbols.
+    #[error("Symbol resolution is disabled. Choose a higher level of symbols (`sym_lvl`)")]
+    SymbolsDisabled,
+    /// No code of a source line.
+    #[error("no code of line {line} of {file:?} is known: {reason}")]
+    NoSuchLine {
+        /// The file, as it was given.
+        file: String,
+        /// The line.
+        line: u32,
+        /// Why there is none.
+        reason: &'static str,
+    },
+    /// No debug information describes such a variable.
+    #[error("no variable {0:?} is known: is the program compiled with -g?")]
+    NoSuchVariable(String),
     /// `symbol+offset` with an offset that is not hexadecimal.
     #[error("{0:?} is not a symbol or symbol+hexadecimal offset")]
     BadSymbol(String),

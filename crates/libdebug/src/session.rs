@@ -7,7 +7,6 @@ use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, AtomicI32, AtomicU8, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
-use libdebug_image::Image;
 use libdebug_kernel::{Death, Latch, Pid, ProcessMemory, Signal, Tid, fork_generation, proc};
 
 use crate::breakpoint::BreakpointCell;
@@ -18,6 +17,7 @@ use crate::host::Host;
 use crate::io::{Foreground, ProcessIo};
 use crate::mailbox::lock;
 use crate::registers::RegisterCache;
+use crate::symbol_sources::SharedSymbolSources;
 use crate::syscall::SyscallSide;
 use crate::tree::Link;
 use crate::unwind::ModulesSlot;
@@ -65,7 +65,7 @@ pub(crate) struct Shared {
     pub(crate) abandoned: AtomicBool,
     session: RwLock<Option<Arc<Session>>>,
     failures: Mutex<Vec<BoxError>>,
-    pub(crate) images: Mutex<BTreeMap<FileIdentity, Arc<Image>>>,
+    pub(crate) symbol_sources: RwLock<Arc<SharedSymbolSources>>,
     pub(crate) io: Mutex<Option<Arc<ProcessIo>>>,
     /// Gives the terminal back to the host when dropped.
     pub(crate) foreground: Mutex<Option<Foreground>>,
@@ -114,15 +114,6 @@ impl Births {
     }
 }
 
-/// A file's content, as far as stat(2) can tell: a rebuilt program is another file.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) struct FileIdentity {
-    pub(crate) device: u64,
-    pub(crate) inode: u64,
-    pub(crate) size: u64,
-    pub(crate) modified: (i64, i64),
-}
-
 impl Shared {
     pub(crate) fn new(host: Arc<dyn Host>) -> Self {
         Self::linked(host, Arc::new(Link::new()), false)
@@ -139,6 +130,7 @@ impl Shared {
         same(&child.auto_interrupt, &self.auto_interrupt);
         same(&child.escape_antidebug, &self.escape_antidebug);
         same(&child.filters_syscalls, &self.filters_syscalls);
+        *write(&child.symbol_sources) = Arc::clone(&read(&self.symbol_sources));
         *lock(&child.io) = lock(&self.io).clone();
         child
     }
@@ -163,7 +155,7 @@ impl Shared {
             abandoned: AtomicBool::new(false),
             session: RwLock::new(None),
             failures: Mutex::new(Vec::new()),
-            images: Mutex::new(BTreeMap::new()),
+            symbol_sources: RwLock::new(Arc::new(SharedSymbolSources::default())),
             io: Mutex::new(None),
             foreground: Mutex::new(None),
             fast_memory: AtomicBool::new(true),

@@ -11,6 +11,7 @@ use libdebug_kernel::proc;
 use crate::debugger::Debugger;
 use crate::error::Result;
 use crate::session::Session;
+use crate::symbol_sources::SymbolSources;
 use crate::unwind::Modules;
 
 #[cfg(test)]
@@ -41,6 +42,11 @@ pub(crate) trait AddressSpace {
     /// Which image each address belongs to. A space that is looked at often keeps the answer.
     fn modules(&self) -> Result<Arc<Modules>> {
         Ok(Arc::new(Modules::new(self.maps()?)))
+    }
+
+    /// Where symbols are looked for.
+    fn symbol_sources(&self) -> Arc<SymbolSources> {
+        Arc::default()
     }
 }
 
@@ -78,6 +84,10 @@ impl AddressSpace for LiveSpace<'_> {
 
     fn modules(&self) -> Result<Arc<Modules>> {
         self.session.modules.of(self.maps()?)
+    }
+
+    fn symbol_sources(&self) -> Arc<SymbolSources> {
+        self.debugger.symbol_sources()
     }
 }
 

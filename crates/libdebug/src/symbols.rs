@@ -1,17 +1,18 @@
 //! The images that a process has mapped, and addresses by name.
 
-use std::os::unix::fs::MetadataExt;
-use std::path::{Path, PathBuf};
+use std::collections::HashMap;
+use std::path::Path;
 use std::sync::Arc;
 
 use libdebug_image::{FileAddress, Image, SymbolKind};
-use libdebug_kernel::{MappedFile, proc};
+use libdebug_kernel::proc;
 
 use crate::debugger::Debugger;
 use crate::error::{Error, Result};
-use crate::mailbox::lock;
-use crate::session::{FileIdentity, Session, Shared};
+use crate::lookup::{self, Place, Step};
+use crate::source::{resolve_line, split_line};
 use crate::space::AddressSpace;
+use crate::symbol_sources::{SymbolLevel, SymbolSources};
 
 /// What an address or a symbol is relative to.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -77,6 +78,26 @@ pub enum Note {
         /// Where it was found.
         file: String,
     },
+    /// A source line has no code, so that the next one that has was taken.
+    #[error("line {line} of {file:?} has no code: line {actual} is taken")]
+    NextLine {
+        /// The file, as it was given.
+        file: String,
+        /// The line that was asked for.
+        line: u32,
+        /// The line that was taken.
+        actual: u32,
+    },
+    /// Several functions have a copy of a line's code.
+    #[error("line {line} of {file:?} has code in {count} places: the first is taken")]
+    SeveralPlaces {
+        /// The file, as it was given.
+        file: String,
+        /// The line.
+        line: u32,
+        /// How many places there are.
+        count: usize,
+    },
     /// A part of a path fits several files.
     #[error("several mapped files match {name:?}: {file} is taken")]
     SeveralFiles {
@@ -88,9 +109,9 @@ pub enum Note {
 }
 
 /// One mapped file of a process: its maps and its image.
-struct Mapped {
-    path: String,
-    maps: Vec<proc::Map>,
+pub(crate) struct Mapped {
+    pub(crate) path: String,
+    pub(crate) maps: Vec<proc::Map>,
 }
 
 impl Debugger {
@@ -104,13 +125,19 @@ impl Debugger {
 
     /// The virtual address of `symbol`, which may be followed by `+` and a hexadecimal offset.
     ///
+    /// A name is what stands in the file (`_ZN5shape4areaEi`), what people write for it (`shape::area(int)`, or
+    /// `shape::area` for the first of that name), a stub (`puts@plt`) or the slot of one (`puts@got`). `main.c:42` is the
+    /// first place of that source line ([`Debugger::line_addresses`] has all). Where it is looked for, [`Debugger::set_symbol_sources`] says; the costly sources are asked only when the cheap ones have nothing.
+    ///
     /// # Errors
-    /// [`Error::NoSuchSymbol`], [`Error::NoSuchFile`], [`Error::BadSymbol`], and those of [`Debugger::wait`].
+    /// [`Error::NoSuchSymbol`], [`Error::NoSuchFile`], [`Error::BadSymbol`], [`Error::ThreadLocal`],
+    /// [`Error::NoSuchLine`], [`Error::SymbolsDisabled`], and those of [`Debugger::wait`].
     pub fn resolve_symbol(&self, symbol: &str, scope: &FileScope) -> Result<Resolved> {
         resolve_symbol(&self.space()?, symbol, scope)
     }
 
-    /// The symbol whose code or data covers `address`, and the distance from its start.
+    /// The readable name of the symbol whose code or data covers `address`, and the distance from its start. `None`
+    /// without one, and when symbols are disabled.
     ///
     /// # Errors
     /// Those of [`Debugger::wait`].
@@ -136,10 +163,17 @@ fn resolve_address(space: &dyn AddressSpace, address: u64, scope: &FileScope) ->
 }
 
 fn resolve_symbol(space: &dyn AddressSpace, symbol: &str, scope: &FileScope) -> Result<Resolved> {
+    let sources = space.symbol_sources();
+    if sources.level == SymbolLevel::Disabled {
+        return Err(Error::SymbolsDisabled);
+    }
+    if let Some((file, line)) = split_line(symbol).filter(|_| *scope != FileScope::Absolute) {
+        return resolve_line(space, file, line, scope);
+    }
     let (name, offset) = split_offset(symbol)?;
     let mut notes = Vec::new();
     let files = match scope {
-        FileScope::Hybrid => program_first(space)?,
+        FileScope::Hybrid => Mapped::all(space)?,
         FileScope::Absolute => return Err(Error::BadSymbol(symbol.to_owned())),
         scope => {
             let (file, several) = mapped_file(space, scope)?;
@@ -147,33 +181,69 @@ fn resolve_symbol(space: &dyn AddressSpace, symbol: &str, scope: &FileScope) -> 
             vec![file]
         }
     };
-    for (place, file) in files.iter().enumerate() {
-        let Some((address, kind)) = symbol_in(space, file, name) else { continue };
-        if place > 0 {
-            notes.push(Note::FoundElsewhere { symbol: name.to_owned(), file: file.path.clone() });
-        }
-        let indirect = kind == SymbolKind::IndirectFunction && offset == 0;
-        return Ok(Resolved { address: address.wrapping_add(offset), notes, indirect });
-    }
-    Err(Error::NoSuchSymbol { name: name.to_owned(), file: scope_name(scope) })
-}
-
-pub(crate) fn symbol_at(space: &dyn AddressSpace, address: u64) -> Result<Option<(String, u64)>> {
-    let maps = space.maps()?;
-    let Some(map) = maps.iter().find(|map| map.contains(address) && map.has_file()) else {
-        return Ok(None);
+    let Some((place, found)) = search(space, &files, name, &sources) else {
+        return Err(Error::NoSuchSymbol { name: name.to_owned(), file: scope_name(scope) });
     };
-    let Some(image) = space.image(&map.path) else { return Ok(None) };
-    let Some(bias) = mapped(&maps, &map.path).bias(&image) else { return Ok(None) };
-    let file_address = address.wrapping_sub(bias);
-    let found = image.symbol_at(FileAddress(file_address));
-    Ok(found.map(|symbol| (symbol.name.to_owned(), file_address.wrapping_sub(symbol.address.0))))
+    let file = &files[place];
+    if found.kind == SymbolKind::ThreadLocal {
+        return Err(Error::ThreadLocal(name.to_owned()));
+    }
+    if place > 0 {
+        notes.push(Note::FoundElsewhere { symbol: name.to_owned(), file: file.path.clone() });
+    }
+    let bias = space.image(&file.path).and_then(|image| file.bias(&image)).unwrap_or_default();
+    let indirect = found.kind == SymbolKind::IndirectFunction && offset == 0;
+    Ok(Resolved { address: found.address.in_process(bias).wrapping_add(offset), notes, indirect })
 }
 
-fn symbol_in(space: &dyn AddressSpace, file: &Mapped, name: &str) -> Option<(u64, SymbolKind)> {
-    let image = space.image(&file.path)?;
-    let symbol = image.symbol(name)?;
-    Some((symbol.address.0.wrapping_add(file.bias(&image)?), symbol.kind))
+/// The first file that has the symbol. What is cheap is asked of all files before anything costly of the first, but for
+/// readable names, which the program may have for itself.
+fn search(
+    space: &dyn AddressSpace,
+    files: &[Mapped],
+    name: &str,
+    sources: &SymbolSources,
+) -> Option<(usize, Place)> {
+    let ask = |step: Step, from: usize, to: usize| {
+        let mut range = (from..to).zip(&files[from..to]);
+        range.find_map(|(place, file)| {
+            let image = space.image(&file.path)?;
+            file.bias(&image)?;
+            Some((place, lookup::named(&image, &file.path, name, sources, step)?))
+        })
+    };
+    let all = files.len();
+    let first = ask(Step::Names, 0, all.min(1)).or_else(|| ask(Step::Readable, 0, all.min(1)));
+    let others = || ask(Step::Names, all.min(1), all).or_else(|| ask(Step::Readable, all.min(1), all));
+    let costly = || {
+        let steps = lookup::steps(sources.level).filter(|step| step.level() > SymbolLevel::Tables);
+        steps.map(|step| ask(step, 0, all)).find_map(|found| found)
+    };
+    first.or_else(others).or_else(costly)
+}
+
+/// The readable name of the symbol that covers an address, and the distance from its start.
+pub(crate) fn symbol_at(space: &dyn AddressSpace, address: u64) -> Result<Option<(String, u64)>> {
+    let Some((file, image, file_address)) = image_at(space, address)? else { return Ok(None) };
+    Ok(lookup::at(&image, &file.path, file_address, &space.symbol_sources()))
+}
+
+/// The file that is mapped at an address, its image, and the address as the file counts.
+pub(crate) fn image_at(
+    space: &dyn AddressSpace,
+    address: u64,
+) -> Result<Option<(Mapped, Arc<Image>, FileAddress)>> {
+    let maps = space.maps()?;
+    let behind = maps.partition_point(|map| map.start <= address);
+    let Some(map) = maps[..behind].last().filter(|map| map.contains(address)) else { return Ok(None) };
+    // An image's zero-initialized data follows its file-backed maps without a name of its own.
+    let Some(named) = maps[..behind].iter().rev().find(|map| map.has_file()) else { return Ok(None) };
+    let Some(image) = space.image(&named.path) else { return Ok(None) };
+    let file = mapped(&maps, &named.path);
+    let Some(bias) = file.bias(&image) else { return Ok(None) };
+    let address = FileAddress::from_process(address, bias);
+    let is_of_file = map.has_file() || image.loads(address);
+    Ok(is_of_file.then_some((file, image, address)))
 }
 
 const PAGE: u64 = 4096;
@@ -198,7 +268,7 @@ fn scope_name(scope: &FileScope) -> String {
 }
 
 /// The mapped file that `scope` names, and what its user should know of the choice.
-fn mapped_file(space: &dyn AddressSpace, scope: &FileScope) -> Result<(Mapped, Vec<Note>)> {
+pub(crate) fn mapped_file(space: &dyn AddressSpace, scope: &FileScope) -> Result<(Mapped, Vec<Note>)> {
     let (maps, program) = (space.maps()?, space.program()?);
     let is_program_name = |name: &str| Path::new(&program).file_name().is_some_and(|file| file == name);
     let path = match scope {
@@ -221,21 +291,24 @@ fn mapped(maps: &[proc::Map], path: &str) -> Mapped {
     Mapped { path: path.to_owned(), maps }
 }
 
-/// Every mapped file once, the program first.
-fn program_first(space: &dyn AddressSpace) -> Result<Vec<Mapped>> {
-    let (maps, program) = (space.maps()?, space.program().unwrap_or_default());
-    let mut paths: Vec<&str> = vec![&program];
-    for map in maps.iter().filter(|map| map.has_file()) {
-        if !paths.contains(&map.path.as_str()) {
-            paths.push(&map.path);
-        }
-    }
-    Ok(paths.into_iter().map(|path| mapped(&maps, path)).collect())
-}
-
 impl Mapped {
+    /// Every mapped file once, the program first.
+    pub(crate) fn all(space: &dyn AddressSpace) -> Result<Vec<Self>> {
+        let (maps, program) = (space.maps()?, space.program().unwrap_or_default());
+        let mut files = vec![Self { path: program, maps: Vec::new() }];
+        let mut places = HashMap::from([(files[0].path.clone(), 0)]);
+        for map in maps.iter().filter(|map| map.has_file()) {
+            let place = *places.entry(map.path.clone()).or_insert_with(|| {
+                files.push(Self { path: map.path.clone(), maps: Vec::new() });
+                files.len() - 1
+            });
+            files[place].maps.push(map.clone());
+        }
+        Ok(files)
+    }
+
     /// The load bias, told by the lowest map: others can be of the same offset (RELRO).
-    fn bias(&self, image: &Image) -> Option<u64> {
+    pub(crate) fn bias(&self, image: &Image) -> Option<u64> {
         let lowest = self.maps.first()?;
         image.load_bias(lowest.start, lowest.offset, PAGE)
     }
@@ -249,39 +322,6 @@ impl Mapped {
         // An image's zero-initialized data follows its file-backed maps without a name of its own.
         let mapped = self.maps.iter().any(|map| map.contains(absolute));
         if mapped { Ok(absolute) } else { Err(not_mapped()) }
-    }
-}
-
-impl Shared {
-    /// The image of a mapped file, parsed once for all runs; `None` for a file that is no ELF image or cannot
-    /// be opened.
-    pub(crate) fn image(&self, session: &Session, path: &str) -> Option<Arc<Image>> {
-        let file = self.file_behind(session, path)?;
-        let metadata = std::fs::metadata(&file).ok()?;
-        let identity = FileIdentity {
-            device: metadata.dev(),
-            inode: metadata.ino(),
-            size: metadata.size(),
-            modified: (metadata.mtime(), metadata.mtime_nsec()),
-        };
-        if let Some(image) = lock(&self.images).get(&identity) {
-            return Some(Arc::clone(image));
-        }
-        let image = Arc::new(Image::parse(Arc::new(MappedFile::open(&file).ok()?)).ok()?);
-        lock(&self.images).insert(identity, Arc::clone(&image));
-        Some(image)
-    }
-
-    /// The file as the process sees it, in its own mount namespace; the program itself also after it was
-    /// deleted or replaced.
-    fn file_behind(&self, session: &Session, path: &str) -> Option<PathBuf> {
-        if !path.starts_with('/') {
-            return None;
-        }
-        if proc::executable(session.inhabited()).is_ok_and(|program| program == Path::new(path)) {
-            return Some(PathBuf::from(format!("/proc/{}/exe", session.inhabited())));
-        }
-        Some(PathBuf::from(format!("/proc/{}/root{path}", session.inhabited())))
     }
 }
 

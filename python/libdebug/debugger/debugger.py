@@ -10,8 +10,10 @@ from libdebug.debugger.internal_debugger_holder import hold
 from libdebug.debugger.migration import Migration
 from libdebug.debugger.program import Program
 from libdebug.debugger.seeing import Seeing
+from libdebug.debugger.source import Source
 from libdebug.liblog import liblog
 from libdebug.utils.oop.alias import alias_of
+from libdebug.utils.symbol_servers import tell_symbol_servers
 
 TYPE_CHECKING = False  # importing `typing` takes longer than all the rest
 if TYPE_CHECKING:
@@ -25,7 +27,7 @@ if TYPE_CHECKING:
 _SHORT_LIMIT = 0.01
 
 
-class Debugger(Seeing, Migration):
+class Debugger(Seeing, Source, Migration):
     """A debugger: one program or process at a time. The function `libdebug.debugger` makes them.
 
     What concerns a thread (registers, signals, steps) is the main thread's here; `threads` has them all. An
@@ -48,6 +50,7 @@ class Debugger(Seeing, Migration):
         syscall_filter: str,
     ) -> None:
         """Take the arguments of the function `libdebug.debugger`, which describes them."""
+        tell_symbol_servers()
         core = DebuggerCore(self._make_thread)
         core.set_auto_interrupt(auto_interrupt)
         core.fast_memory = fast_memory

@@ -15,6 +15,7 @@ TYPE_CHECKING = False  # importing `typing` takes longer than all the rest
 if TYPE_CHECKING:
     from libdebug._native import Registers, ThreadCore
     from libdebug.data.signal_info import SignalInfo
+    from libdebug.data.variable import Variable
     from libdebug.debugger.debugger import Debugger
     from libdebug.memory.abstract_memory_view import AbstractMemoryView
 
@@ -346,6 +347,15 @@ class ThreadContext(ThreadHandlers, ThreadSeeing, Stack, metaclass=ABCMeta):
     @alias_of(next)
     def ni(self) -> None:
         self._core.next()
+
+    def variables(self) -> dict[str, Variable]:
+        """Return arguments and local variables of the function that the thread is in, by name.
+
+        Empty where there is no debug information. Of several with one name, the innermost is there.
+        """
+        from libdebug.debugger.source import variables_of
+
+        return variables_of(self._core)
 
     def __repr__(self) -> str:
         """Return the ids and the place of the thread, a line each."""

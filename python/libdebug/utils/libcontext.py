@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     from types import TracebackType
     from typing import Any, ClassVar
 
+_DEBUGINFOD_SERVER = "https://debuginfod.elfutils.org/"
 _TRACE_LEVELS = ["DEBUG", "SILENT"]
 _GENERAL_LEVELS = ["DEBUG", "INFO", "WARNING", "SILENT"]
 
@@ -34,7 +35,7 @@ class LibContext:
 
     _sym_lvl: int = 5
     _terminal: list[str] | None = None
-    _debuginfod_server: str = "https://debuginfod.elfutils.org/"
+    _debuginfod_server: str | None = None
 
     def __new__(cls) -> LibContext:  # noqa: PYI034 - there is only one object, whatever class asks for it
         """Return the one instance."""
@@ -55,6 +56,9 @@ class LibContext:
     def sym_lvl(self, value: int) -> None:
         if not isinstance(value, int) or not 0 <= value <= 5:
             raise ValueError("sym_lvl must be between 0 and 5")
+        from libdebug.data.symbol_table import set_symbol_level
+
+        set_symbol_level(value)
         self._sym_lvl = value
 
     @property
@@ -105,14 +109,25 @@ class LibContext:
 
     @property
     def debuginfod_server(self) -> str:
-        """Where to ask for debug files: a URL that starts with http:// or https://, else ValueError."""
-        return self._debuginfod_server
+        """Where to ask for debug files: a URL that starts with http:// or https://, else ValueError.
+
+        Nobody is asked as long as it has its default, unless the environment names servers (DEBUGINFOD_URLS).
+        """
+        return self._debuginfod_server or _DEBUGINFOD_SERVER
 
     @debuginfod_server.setter
     def debuginfod_server(self, value: str) -> None:
         if not isinstance(value, str) or not value.startswith(("http://", "https://")):
             raise ValueError("debuginfod_server must be a URL that starts with http:// or https://")
-        self._debuginfod_server = value
+        from libdebug.utils.symbol_servers import tell_symbol_servers
+
+        self._debuginfod_server = value if value != _DEBUGINFOD_SERVER else None
+        tell_symbol_servers()
+
+    @property
+    def chosen_debuginfod_server(self) -> str | None:
+        """The `debuginfod_server` that was set; None as long as none was."""
+        return self._debuginfod_server
 
     def update(self, **settings: Any) -> None:
         """Set several settings by name; names that are no settings are ignored.

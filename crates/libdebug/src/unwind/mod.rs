@@ -13,6 +13,7 @@ use libdebug_kernel::proc::Map;
 
 use crate::error::{Error, Result};
 use crate::space::AddressSpace;
+use crate::symbol_sources::SymbolSources;
 use crate::thread::Thread;
 pub(crate) use modules::{Modules, ModulesSlot};
 use stack::StackWindow;
@@ -74,6 +75,7 @@ impl fmt::Debug for Frame {
 pub(crate) struct Walk<'a> {
     space: &'a dyn AddressSpace,
     modules: Arc<Modules>,
+    sources: Arc<SymbolSources>,
     stack: StackWindow<'a>,
     scratch: UnwindScratch,
     next: Option<Place>,
@@ -108,7 +110,8 @@ impl<'a> Walk<'a> {
         }
         let next = Some(Place { pc: start.pc(), registers, is_exact: true, floor: 0 });
         let (stack, scratch) = (StackWindow::new(space), UnwindScratch::default());
-        Ok(Self { space, modules: space.modules()?, stack, scratch, next, left: MOST_FRAMES })
+        let (modules, sources) = (space.modules()?, space.symbol_sources());
+        Ok(Self { space, modules, sources, stack, scratch, next, left: MOST_FRAMES })
     }
 
     /// With the symbol.
@@ -116,12 +119,13 @@ impl<'a> Walk<'a> {
         let is_signal_frame = passed.caller.is_some_and(|caller| caller.is_signal_frame);
         let address = lookup_address(passed.pc, passed.is_exact || is_signal_frame);
         let loaded = self.modules.image_at(self.space, address);
-        let mut symbol = loaded.and_then(|loaded| loaded.symbol_at(address));
+        let path = self.modules.map_at(address).map_or("", |map| map.path.as_str());
+        let mut symbol = loaded.and_then(|loaded| loaded.symbol_at(address, path, &self.sources));
         if let Some((_, offset)) = &mut symbol {
             *offset = offset.wrapping_add(passed.pc.wrapping_sub(address));
         }
         let cfa = passed.caller.map(|caller| caller.cfa);
-        let file = self.modules.map_at(address).map(|map| map.path.clone()).filter(|path| !path.is_empty());
+        let file = Some(path.to_owned()).filter(|path| !path.is_empty());
         Frame { pc: passed.pc, cfa, file, symbol, is_signal_frame, registers: passed.registers }
     }
 

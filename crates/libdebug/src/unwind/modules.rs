@@ -6,7 +6,9 @@ use libdebug_image::{FileAddress, Image};
 use libdebug_kernel::proc::Map;
 
 use crate::error::Result;
+use crate::lookup;
 use crate::space::AddressSpace;
+use crate::symbol_sources::SymbolSources;
 
 const PAGE: u64 = 4096;
 
@@ -33,11 +35,15 @@ pub(crate) struct Loaded {
 }
 
 impl Loaded {
-    /// The symbol that covers a virtual address, and the distance from its start.
-    pub(crate) fn symbol_at(&self, address: u64) -> Option<(String, u64)> {
-        let address = FileAddress::from_process(address, self.bias);
-        let symbol = self.image.symbol_at(address)?;
-        Some((symbol.name.to_owned(), address.0.wrapping_sub(symbol.address.0)))
+    /// The readable name of the symbol that covers a virtual address in the file of that path, and the distance from
+    /// its start.
+    pub(crate) fn symbol_at(
+        &self,
+        address: u64,
+        path: &str,
+        sources: &SymbolSources,
+    ) -> Option<(String, u64)> {
+        lookup::at(&self.image, path, FileAddress::from_process(address, self.bias), sources)
     }
 }
 
