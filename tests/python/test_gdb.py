@@ -217,7 +217,9 @@ def test_it_opens_in_tmux_and_comes_back(tmp_path: Path) -> None:
             assert time.monotonic() < deadline, screens
             if "gives it back to libdebug" in screens[1].stdout and "goback" not in screens[1].stdout[-40:]:
                 subprocess.run(
-                    [*tmux, "send-keys", "-t", "0.1", "continue", "Enter", "goback", "Enter"], check=True
+                    # With the script, the last window may close, and tmux with it, before this is answered.
+                    [*tmux, "send-keys", "-t", "0.1", "continue", "Enter", "goback", "Enter"],
+                    check=False,
                 )
         assert done.read_text() == "2 True 0"
     finally:
