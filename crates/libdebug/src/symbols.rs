@@ -162,7 +162,7 @@ fn resolve_address(space: &dyn AddressSpace, address: u64, scope: &FileScope) ->
     Ok(Resolved::plain(file.absolute(address)?, notes))
 }
 
-fn resolve_symbol(space: &dyn AddressSpace, symbol: &str, scope: &FileScope) -> Result<Resolved> {
+pub(crate) fn resolve_symbol(space: &dyn AddressSpace, symbol: &str, scope: &FileScope) -> Result<Resolved> {
     let sources = space.symbol_sources();
     if sources.level == SymbolLevel::Disabled {
         return Err(Error::SymbolsDisabled);
