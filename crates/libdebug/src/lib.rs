@@ -107,7 +107,11 @@ pub use libdebug_image::{
     VariableKind, demangle,
 };
 pub use libdebug_kernel::proc::Map;
-pub use libdebug_kernel::{Death, Pid, Signal, SignalInfo, SignalOrigin, SyscallCall, Tid, tracer_syscalls};
+pub use libdebug_kernel::{
+    Death, Pid, Signal, SignalInfo, SignalMask, SignalOrigin, SyscallCall, Tid, await_ending_signal,
+    block_ending_signals, tracer_syscalls, unblock_ending_signals,
+};
+
 pub use listing::{FileSymbols, ListedSymbol, MappedSymbols, SymbolTable};
 pub use map_space::symbol_in_maps;
 pub use mapped_image::MappedImage;
