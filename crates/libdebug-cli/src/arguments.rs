@@ -18,6 +18,8 @@ pub(crate) struct Arguments {
 pub(crate) enum Command {
     /// Count the instructions that a program executes in user mode, exactly.
     Count(CountArguments),
+    /// Show the system calls that a program makes.
+    Trace(TraceArguments),
 }
 
 /// What is looked at.
@@ -91,4 +93,41 @@ pub(crate) struct CountArguments {
     /// Write the result into this file, not to standard error.
     #[arg(short, long, value_name = "FILE")]
     pub(crate) output: Option<PathBuf>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct TraceArguments {
+    #[command(flatten)]
+    pub(crate) target: Target,
+    /// Only these calls: names and classes with commas between them, all others with ! before. Classes: %file, %desc, %network,
+    /// %process, %memory, %signal, %ipc.
+    #[arg(short = 'e', long = "filter", value_name = "CALLS")]
+    pub(crate) filter: Option<String>,
+    /// Only calls that are given this path, or a descriptor that is open on it.
+    #[arg(short = 'P', long, value_name = "PATH")]
+    pub(crate) path: Vec<String>,
+    /// At the end, a table of calls, errors and time; nothing else.
+    #[arg(short = 'c', long)]
+    pub(crate) summary: bool,
+    /// One JSON object per line.
+    #[arg(long)]
+    pub(crate) json: bool,
+    /// Write into this file, not to standard error.
+    #[arg(short, long, value_name = "FILE")]
+    pub(crate) output: Option<PathBuf>,
+    /// Show the files of descriptors.
+    #[arg(short = 'y', long)]
+    pub(crate) files: bool,
+    /// Show how long each call took, in seconds.
+    #[arg(short = 'T', long)]
+    pub(crate) times: bool,
+    /// Show the time of day, in microseconds.
+    #[arg(short = 't', long)]
+    pub(crate) clock: bool,
+    /// Put no filter into the program: it stops at every call, also at those that are not shown.
+    #[arg(long)]
+    pub(crate) no_seccomp: bool,
+    /// Do not randomize the program's addresses.
+    #[arg(long)]
+    pub(crate) no_aslr: bool,
 }

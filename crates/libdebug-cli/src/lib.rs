@@ -5,7 +5,10 @@
 mod arguments;
 mod count;
 mod ending;
+mod lines;
 mod progress;
+mod summary;
+mod trace;
 
 use std::ffi::OsString;
 use std::process::ExitCode;
@@ -40,6 +43,7 @@ pub fn status<A: Into<OsString> + Clone>(arguments: impl IntoIterator<Item = A>)
     };
     let done = match parsed.command {
         Command::Count(arguments) => count::count(&arguments),
+        Command::Trace(arguments) => trace::trace(&arguments),
     };
     done.unwrap_or_else(|error| {
         anstream::eprintln!("libdebug: {error:#}");
