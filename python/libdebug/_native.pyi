@@ -99,6 +99,9 @@ def html_table(heads: list[str], rows: list[list[str]]) -> str:
 def register_table() -> list[tuple[str, Literal["general", "special", "vector", "mmx", "x87"], int]]:
     """Return all registers that this CPU has: the name of each, what it is for, and its width in bits."""
 
+def command(arguments: list[str]) -> int:
+    """Run the command `libdebug` with these arguments, its own name first, and return its exit status."""
+
 def signal_name(number: int) -> str:
     """Return the name of a signal's number, as signal(7) has it: `SIGSEGV`, `SIGRTMIN+3`."""
 
@@ -208,6 +211,9 @@ class ThreadCore:
 
     def step_until(self, address: int, limit: int | None = None) -> None:
         """Step until the thread is at the address, at most `limit` times."""
+
+    def count_instructions(self, until: int | None = None, limit: int | None = None) -> int:
+        """Step until the thread is at the address or ends, at most `limit` times; return how many instructions that were."""
 
     def next(self) -> None:
         """Execute one instruction, and all of the function where that is a call."""

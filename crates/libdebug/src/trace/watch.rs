@@ -127,9 +127,20 @@ fn enter_of(words: &Words<'_>, call: SyscallCall) -> CallEnter {
         let arguments = call.arguments.iter().map(|value| Some(format!("{value:#x}"))).collect();
         return CallEnter { call, name: format!("syscall_{:#x}", call.number), arguments };
     };
+    let count = declared.len() - usize::from(leaves_mode_out(&call, declared));
     let argument = |index| (!is_filled(&call, index)).then(|| words.argument_or_number(&call, index));
-    let arguments = (0..declared.len()).map(argument).collect();
+    let arguments = (0..count).map(argument).collect();
     CallEnter { call, name: name.to_owned(), arguments }
+}
+
+/// open(2) and openat(2) look at a mode only where they may create a file.
+fn leaves_mode_out(call: &SyscallCall, declared: &[&str]) -> bool {
+    const CREATE: u64 = 0o100;
+    const TEMPORARY: u64 = 0o20_000_000;
+    let is_of = |word: &str, index: usize| declared.get(index).is_some_and(|found| found.ends_with(word));
+    let flags = call.arguments.iter().enumerate().find(|(index, _)| is_of(" flags", *index));
+    let last = declared.len().saturating_sub(1);
+    is_of("umode_t mode", last) && flags.is_some_and(|(_, flags)| flags & (CREATE | TEMPORARY) == 0)
 }
 
 fn exit_of(words: &Words<'_>, enter: CallEnter, value: i64, elapsed: Duration) -> CallExit {
