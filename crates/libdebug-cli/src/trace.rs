@@ -84,7 +84,11 @@ pub(crate) fn trace(arguments: &TraceArguments) -> Result<u8> {
     };
     let tracing = match arguments.target.wanted(!arguments.no_aslr) {
         Wanted::Run(launch) => Tracing::start(&launch, &options, tell)?,
-        Wanted::Attach(pid) => Tracing::attach(pid, &options, tell)?,
+        Wanted::Attach(pid) => {
+            let tracing = Tracing::attach(pid, &options, tell)?;
+            anstream::eprintln!("libdebug: process {} attached", tracing.pid());
+            tracing
+        }
     };
     let endings = Endings::hold();
     let (stopper, stopped) = (tracing.stopper(), Arc::new(AtomicBool::new(false)));
