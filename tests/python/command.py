@@ -19,7 +19,9 @@ def run(*words: str, **options: Any) -> subprocess.CompletedProcess[str]:
     )
 
 
-def count(tmp_path: Path, *words: str, **options: Any) -> tuple[dict[str, Any], subprocess.CompletedProcess[str]]:
+def count(
+    tmp_path: Path, *words: str, **options: Any
+) -> tuple[dict[str, Any], subprocess.CompletedProcess[str]]:
     """Return the object of `libdebug count --json`, and how it ended."""
     output = tmp_path / "count.json"
     done = run("count", "--json", "-o", str(output), *words, **options)

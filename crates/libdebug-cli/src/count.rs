@@ -94,7 +94,10 @@ fn as_text(arguments: &CountArguments, counted: &Count) -> String {
     }
     if counted.threads.len() > 1 && arguments.by.is_none() {
         for thread in &counted.threads {
-            text += &format!("{:>16}  thread {} of process {}\n", thread.instructions, thread.thread, thread.process);
+            text += &format!(
+                "{:>16}  thread {} of process {}\n",
+                thread.instructions, thread.thread, thread.process
+            );
         }
     }
     let why = match counted.end {

@@ -142,7 +142,8 @@ impl Lines {
 
 fn signal_text(signal: Signal, info: Option<&SignalInfo>) -> String {
     let Some(info) = info else { return format!("--- {signal} ---") };
-    let mut fields = vec![format!("si_signo={signal}"), format!("si_code={}", code_text(signal, info.code()))];
+    let mut fields =
+        vec![format!("si_signo={signal}"), format!("si_code={}", code_text(signal, info.code()))];
     match (signal.name().as_str(), info.code()) {
         ("SIGCHLD", code) if code > 0 => {
             fields.push(format!("si_pid={}, si_uid={}", info.sender(), info.user()));
@@ -150,7 +151,11 @@ fn signal_text(signal: Signal, info: Option<&SignalInfo>) -> String {
         }
         ("SIGSEGV" | "SIGBUS" | "SIGILL" | "SIGFPE" | "SIGTRAP", code) if code > 0 => {
             let address = info.address();
-            fields.push(if address == 0 { "si_addr=NULL".to_owned() } else { format!("si_addr={address:#x}") });
+            fields.push(if address == 0 {
+                "si_addr=NULL".to_owned()
+            } else {
+                format!("si_addr={address:#x}")
+            });
         }
         (_, code) if code <= 0 => fields.push(format!("si_pid={}, si_uid={}", info.sender(), info.user())),
         _ => {}

@@ -35,7 +35,8 @@ impl Summary {
 
     pub(crate) fn as_text(&self) -> String {
         let all: Duration = self.0.values().map(|row| row.time).sum();
-        let (calls, errors) = self.0.values().fold((0, 0), |sum, row| (sum.0 + row.calls, sum.1 + row.errors));
+        let (calls, errors) =
+            self.0.values().fold((0, 0), |sum, row| (sum.0 + row.calls, sum.1 + row.errors));
         let rule = "------ ----------- ----------- --------- --------- ----------------\n";
         let mut text = format!(
             "{:>6} {:>11} {:>11} {:>9} {:>9} syscall\n{rule}",
@@ -48,9 +49,7 @@ impl Summary {
     }
 
     pub(crate) fn as_json(&self) -> Value {
-        let row = |(name, row): (&str, &Row)| {
-            json!({"name": name, "calls": row.calls, "errors": row.errors, "seconds": row.time.as_secs_f64()})
-        };
+        let row = |(name, row): (&str, &Row)| json!({"name": name, "calls": row.calls, "errors": row.errors, "seconds": row.time.as_secs_f64()});
         json!({"calls": self.sorted().into_iter().map(row).collect::<Vec<_>>()})
     }
 }

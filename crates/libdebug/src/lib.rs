@@ -101,8 +101,8 @@ pub use handler::{Action, Callback, CallbackResult, ExecCallback, HandlerId};
 pub use handling::NewArguments;
 pub use host::{Host, RustHost};
 pub use io::{IoError, Output, ProcessIo, ProcessState, Seen, Stdio, Until, Wait, WaitCheck, Watch};
-pub use libdebug_arch::x86_64::{Register, RegisterClass, RegisterError, RegisterValue, register, registers};
 pub use libdebug_arch::decode::signal_code_name;
+pub use libdebug_arch::x86_64::{Register, RegisterClass, RegisterError, RegisterValue, register, registers};
 pub use libdebug_arch::{InstructionKind, Isa, float80};
 pub use libdebug_image::{
     Encoding, Field, Image, InlinedCall, Mitigations, Relro, Shape, Spelling, Type, Value, Variable,
@@ -128,5 +128,7 @@ pub use syscall::{
     Observe, SyscallEvent, SyscallFilter, SyscallHandler, SyscallObserver, SyscallSide, SyscallSpec,
 };
 pub use thread::{Finish, Thread};
-pub use trace::{CallChoice, CallEnter, CallExit, TraceEvent, TraceOptions, TraceStopper, TraceWhat, Tracing};
+pub use trace::{
+    CallChoice, CallEnter, CallExit, TraceEvent, TraceOptions, TraceStopper, TraceWhat, Tracing,
+};
 pub use unwind::Frame;

@@ -275,7 +275,7 @@ class Handling(Events):
     def trace_syscalls(self, calls: list[int | str] | None = None) -> SyscallRecorder:
         """Return a context in which system calls are recorded: it gives a list that grows as they are made.
 
-        Nothing is printed meanwhile. For whole programs with their children there is the command `libdebug trace`.
+        Nothing is printed meanwhile. For whole programs with their children there is `libdebug trace`.
 
         Args:
             calls: names or numbers of those to record; None for all.

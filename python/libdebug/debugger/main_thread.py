@@ -238,7 +238,7 @@ class MainThread(Stack):
     def count_instructions(
         self, until: int | str | None = None, limit: int | None = None, file: str = "hybrid"
     ) -> int:
-        """Step the main thread until it is at a position or ends, and return how many instructions it executed.
+        """Step the main thread until it is at a position or ends; return how many instructions that were.
 
         Args:
             until: an address, a symbol, or `symbol+hexadecimal`; None for as long as the thread lives.

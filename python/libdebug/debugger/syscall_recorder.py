@@ -20,7 +20,7 @@ class TracedSyscall:
     Attributes:
         thread_id: the thread's tid.
         name: the call's name.
-        arguments: its arguments in words: flags by name, texts, files of descriptors; numbers in hexadecimal digits.
+        arguments: its arguments in words: flags by name, texts, files; numbers in hexadecimal digits.
         result: what it returned, a negative error number (errno(3)) on failure; None while it has not.
         text: what the result says in words, or None.
     """
@@ -41,7 +41,9 @@ class TracedSyscall:
 class SyscallRecorder:
     """Records system calls from its beginning to its end, in the order in which they were made."""
 
-    def __init__(self, core: DebuggerCore, handling: HandlingCore, trace: SyscallTrace, only: list[int]) -> None:
+    def __init__(
+        self, core: DebuggerCore, handling: HandlingCore, trace: SyscallTrace, only: list[int]
+    ) -> None:
         """Record nothing yet. `only` are the numbers of the calls that are recorded; none for all."""
         self._core = core
         self._handling = handling

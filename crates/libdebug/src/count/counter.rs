@@ -101,12 +101,7 @@ impl Counter {
         }
     }
 
-    pub(super) fn report(
-        mut self,
-        death: Option<Death>,
-        told: bool,
-        elapsed: Duration,
-    ) -> Result<Count> {
+    pub(super) fn report(mut self, death: Option<Death>, told: bool, elapsed: Duration) -> Result<Count> {
         if let Some(failure) = self.failure.take() {
             return Err(failure);
         }
@@ -305,12 +300,7 @@ impl Watch for Counter {
         Way::Step
     }
 
-    fn signalled(
-        &mut self,
-        ptrace: Ptrace,
-        tracee: &mut Tracee<Steps>,
-        signal: Signal,
-    ) -> Option<Signal> {
+    fn signalled(&mut self, ptrace: Ptrace, tracee: &mut Tracee<Steps>, signal: Signal) -> Option<Signal> {
         if signal == Signal::TRAP {
             return self.on_trap(ptrace, tracee);
         }

@@ -42,17 +42,20 @@ impl Control {
     }
 }
 
+/// Who was told of everything, and how the first process ended, if it has.
+pub(super) type Outcome<W> = Result<(W, Option<Death>)>;
+
 /// Something that is being followed; its end is the end of what was started.
 #[derive(Debug)]
 pub(crate) struct Running<W> {
     pub(crate) control: Arc<Control>,
     pub(crate) pid: Pid,
-    tracer: Option<JoinHandle<Option<Result<(W, Option<Death>)>>>>,
+    tracer: Option<JoinHandle<Option<Outcome<W>>>>,
 }
 
 impl<W> Running<W> {
     /// Waits for the end.
-    pub(crate) fn wait(mut self) -> Result<(W, Option<Death>)> {
+    pub(crate) fn wait(mut self) -> Outcome<W> {
         let tracer = self.tracer.take().ok_or(Error::Terminated)?;
         tracer.join().ok().flatten().unwrap_or(Err(Error::Terminated))
     }

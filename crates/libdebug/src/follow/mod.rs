@@ -18,6 +18,7 @@ use libdebug_kernel::{
 use crate::error::{Error, Result};
 use crate::launch::{LaunchSpec, end_stray, seize_all, spawn_error};
 
+use control::Outcome;
 pub(crate) use control::{Control, Running, begin};
 pub(crate) use pair::Pair;
 
@@ -37,7 +38,7 @@ pub(crate) enum Way {
 pub(crate) struct Tracee<D> {
     pub(crate) tid: Tid,
     pub(crate) process: Pid,
-    /// It has created, or replaced its program, in the middle of a system call: or it has not run yet.
+    /// What the watch keeps of it.
     pub(crate) data: D,
 }
 
@@ -156,7 +157,7 @@ impl<W: Watch> Follower<W> {
     }
 
     /// Until nothing is left to follow. Answers how the first process ended, if it has.
-    fn run(mut self, bell: &Bell, control: &Control) -> Result<(W, Option<Death>)> {
+    fn run(mut self, bell: &Bell, control: &Control) -> Outcome<W> {
         loop {
             match self.ptrace.wait(bell)? {
                 Wait::Tracee(tid, event) => self.on_event(tid, event),
@@ -299,7 +300,7 @@ fn follow<W: Watch>(
     pair: Pair,
     control: &Arc<Control>,
     begun: impl FnOnce(Result<Pid>),
-) -> Option<Result<(W, Option<Death>)>> {
+) -> Option<Outcome<W>> {
     let (bell, doorbell) = Bell::for_this_thread();
     control.install(doorbell);
     match Follower::start(Ptrace::for_this_thread(), target, watch, pair) {

@@ -28,26 +28,98 @@ pub struct CallChoice {
 const ABI: SyscallAbi = SyscallAbi::X86_64;
 
 const NETWORK: [&str; 21] = [
-    "socket", "socketpair", "bind", "listen", "accept", "accept4", "connect", "getsockname", "getpeername",
-    "sendto", "recvfrom", "sendmsg", "recvmsg", "sendmmsg", "recvmmsg", "shutdown", "setsockopt",
-    "getsockopt", "sendfile", "getpmsg", "putpmsg",
+    "socket",
+    "socketpair",
+    "bind",
+    "listen",
+    "accept",
+    "accept4",
+    "connect",
+    "getsockname",
+    "getpeername",
+    "sendto",
+    "recvfrom",
+    "sendmsg",
+    "recvmsg",
+    "sendmmsg",
+    "recvmmsg",
+    "shutdown",
+    "setsockopt",
+    "getsockopt",
+    "sendfile",
+    "getpmsg",
+    "putpmsg",
 ];
 const PROCESS: [&str; 15] = [
-    "fork", "vfork", "clone", "clone3", "execve", "execveat", "exit", "exit_group", "wait4", "waitid", "kill",
-    "tkill", "tgkill", "rt_sigqueueinfo", "pidfd_send_signal",
+    "fork",
+    "vfork",
+    "clone",
+    "clone3",
+    "execve",
+    "execveat",
+    "exit",
+    "exit_group",
+    "wait4",
+    "waitid",
+    "kill",
+    "tkill",
+    "tgkill",
+    "rt_sigqueueinfo",
+    "pidfd_send_signal",
 ];
 const MEMORY: [&str; 22] = [
-    "brk", "mmap", "munmap", "mremap", "mprotect", "pkey_mprotect", "madvise", "process_madvise", "msync",
-    "mincore", "mlock", "mlock2", "munlock", "mlockall", "munlockall", "mbind", "get_mempolicy",
-    "set_mempolicy", "migrate_pages", "move_pages", "remap_file_pages", "shmat",
+    "brk",
+    "mmap",
+    "munmap",
+    "mremap",
+    "mprotect",
+    "pkey_mprotect",
+    "madvise",
+    "process_madvise",
+    "msync",
+    "mincore",
+    "mlock",
+    "mlock2",
+    "munlock",
+    "mlockall",
+    "munlockall",
+    "mbind",
+    "get_mempolicy",
+    "set_mempolicy",
+    "migrate_pages",
+    "move_pages",
+    "remap_file_pages",
+    "shmat",
 ];
 const IPC: [&str; 12] = [
-    "shmget", "shmat", "shmctl", "shmdt", "semget", "semop", "semctl", "semtimedop", "msgget", "msgsnd", "msgrcv",
+    "shmget",
+    "shmat",
+    "shmctl",
+    "shmdt",
+    "semget",
+    "semop",
+    "semctl",
+    "semtimedop",
+    "msgget",
+    "msgsnd",
+    "msgrcv",
     "msgctl",
 ];
 const SIGNAL: [&str; 15] = [
-    "rt_sigaction", "rt_sigprocmask", "rt_sigreturn", "rt_sigpending", "rt_sigtimedwait", "rt_sigqueueinfo",
-    "rt_sigsuspend", "rt_tgsigqueueinfo", "sigaltstack", "signalfd", "signalfd4", "kill", "tkill", "tgkill",
+    "rt_sigaction",
+    "rt_sigprocmask",
+    "rt_sigreturn",
+    "rt_sigpending",
+    "rt_sigtimedwait",
+    "rt_sigqueueinfo",
+    "rt_sigsuspend",
+    "rt_tgsigqueueinfo",
+    "sigaltstack",
+    "signalfd",
+    "signalfd4",
+    "kill",
+    "tkill",
+    "tgkill",
     "pause",
 ];
 
@@ -83,7 +155,10 @@ impl CallChoice {
             chosen.append(&mut numbers_of(name)?);
         }
         if is_negated {
-            chosen = syscalls(ABI).map(|row| u64::from(row.number)).filter(|number| !chosen.contains(number)).collect();
+            chosen = syscalls(ABI)
+                .map(|row| u64::from(row.number))
+                .filter(|number| !chosen.contains(number))
+                .collect();
         }
         Ok(Self { numbers: Some(chosen), paths: Vec::new() })
     }
@@ -97,7 +172,8 @@ impl CallChoice {
     /// The numbers for a filter; `None` for all calls.
     pub(super) fn numbers(&self) -> Option<Vec<u32>> {
         // A jump of the filter spans at most 255 instructions, but each is its own; its length is 4096 at most.
-        let narrow = |numbers: &BTreeSet<u64>| numbers.iter().filter_map(|&number| number.try_into().ok()).collect();
+        let narrow =
+            |numbers: &BTreeSet<u64>| numbers.iter().filter_map(|&number| number.try_into().ok()).collect();
         self.numbers.as_ref().map(narrow)
     }
 }
@@ -107,7 +183,8 @@ fn numbers_of(name: &str) -> Result<BTreeSet<u64>> {
         syscalls(ABI).filter(|row| choose(row)).map(|row| u64::from(row.number)).collect()
     };
     let takes = |row: &Syscall, kinds: fn(ArgumentKind) -> bool| {
-        let call = SyscallCall { audit_arch: AUDIT_ARCH_X86_64, number: row.number.into(), arguments: [0; 6] };
+        let call =
+            SyscallCall { audit_arch: AUDIT_ARCH_X86_64, number: row.number.into(), arguments: [0; 6] };
         (0..row.arguments.len()).any(|index| meaning(&call, index).is_some_and(kinds))
     };
     let is_path = |kind| matches!(kind, ArgumentKind::Path);

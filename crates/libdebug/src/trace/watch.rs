@@ -7,9 +7,7 @@ use std::time::{Duration, Instant, SystemTime};
 
 use libdebug_arch::decode::ArgumentKind;
 use libdebug_arch::errno_of_return;
-use libdebug_kernel::{
-    Death, Pid, ProcessMemory, Ptrace, Signal, SyscallCall, SyscallInfo, Tid, proc,
-};
+use libdebug_kernel::{Death, Pid, ProcessMemory, Ptrace, Signal, SyscallCall, SyscallInfo, Tid, proc};
 
 use super::TraceOptions;
 use super::record::{CallEnter, CallExit, TraceEvent, TraceWhat};
@@ -57,12 +55,18 @@ pub(super) fn first_call(spec: &LaunchSpec) -> CallEnter {
     let text = |text: &CString| in_quotes(text.to_bytes());
     let argv: Vec<_> = spec.argv.iter().map(text).collect();
     let call = SyscallCall { audit_arch: NATIVE, number: EXECVE, arguments: [0; 6] };
-    let arguments = [text(&spec.path_c), format!("[{}]", argv.join(", ")), format!("/* {} vars */", spec.env.len())];
+    let arguments =
+        [text(&spec.path_c), format!("[{}]", argv.join(", ")), format!("/* {} vars */", spec.env.len())];
     CallEnter { call, name: "execve".to_owned(), arguments: arguments.map(Some).into() }
 }
 
 impl Tracer {
-    pub(super) fn new(options: TraceOptions, tell: Tell, is_filtered: bool, first: Option<CallEnter>) -> Self {
+    pub(super) fn new(
+        options: TraceOptions,
+        tell: Tell,
+        is_filtered: bool,
+        first: Option<CallEnter>,
+    ) -> Self {
         let first = first.filter(|first| options.calls.has(&first.call) && options.calls.paths.is_empty());
         Self { options, tell, is_filtered, first, memories: HashMap::new() }
     }
@@ -200,12 +204,7 @@ impl Watch for Tracer {
         if self.is_filtered && !(data.is_inside && data.is_told) { Way::Run } else { Way::Syscall }
     }
 
-    fn signalled(
-        &mut self,
-        ptrace: Ptrace,
-        tracee: &mut Tracee<Calls>,
-        signal: Signal,
-    ) -> Option<Signal> {
+    fn signalled(&mut self, ptrace: Ptrace, tracee: &mut Tracee<Calls>, signal: Signal) -> Option<Signal> {
         let info = ptrace.signal_info(tracee.tid).ok();
         self.tell(tracee.tid, tracee.process, TraceWhat::Signal(signal, info));
         Some(signal)
