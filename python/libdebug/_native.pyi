@@ -213,7 +213,7 @@ class ThreadCore:
         """Step until the thread is at the address, at most `limit` times."""
 
     def count_instructions(self, until: int | None = None, limit: int | None = None) -> int:
-        """Step until the thread is at the address or ends, at most `limit` times; return the number of instructions."""
+        """Step until the thread is at the address or ends, at most `limit` times; return how often."""
 
     def next(self) -> None:
         """Execute one instruction, and all of the function where that is a call."""

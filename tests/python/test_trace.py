@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from command import COMMAND, LONGEST, run, trace
+from libdebug import debugger
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -177,3 +178,23 @@ def test_a_process_that_runs_is_traced_and_goes_on(tmp_path: Path) -> None:
         assert cat.poll() is None
         cat.stdin.close()
         assert cat.wait(LONGEST) == 0
+
+
+def test_calls_are_recorded_beside_the_debugger(program: Callable[[str], str]) -> None:
+    d = debugger([program("calls"), "write", "getcwd"])
+    d.run()
+    with d.trace_syscalls(["write", "getcwd"]) as calls:
+        d.cont()
+        d.wait()
+    assert [call.name for call in calls][:2] == ["write", "getcwd"]
+    assert all(call.thread_id == d.process_id for call in calls)
+    assert calls[0].arguments[0].startswith("1<")
+    assert calls[0].result
+    d.terminate()
+
+
+def test_unknown_calls_are_not_recorded(program: Callable[[str], str]) -> None:
+    d = debugger(program("calls"))
+    with pytest.raises(ValueError, match="no_such_call"):
+        d.trace_syscalls(["no_such_call"])
+    d.terminate()

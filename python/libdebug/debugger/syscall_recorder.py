@@ -71,7 +71,7 @@ class SyscallRecorder:
             call = TracedSyscall(tid, event.name, arguments)
             self._calls.append(call)
             self._pending[tid] = call
-        elif (call := self._pending.pop(tid, None)) is not None:
-            value = event.new_value
+        elif tid in self._pending:
+            call, value = self._pending.pop(tid), event.new_value
             call.result = value - (1 << 64) if value >> 63 else value
             call.text = event.text
