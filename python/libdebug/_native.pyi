@@ -62,6 +62,7 @@ __all__ = [
 __all__ += ["Symbol", "SymbolTable", "demangle", "set_symbol_level", "set_symbol_servers"]
 __all__ += ["symbol_in_maps", "symbol_table"]
 __all__ += ["image_of", "line_addresses", "source_line", "variable", "variables"]
+__all__ += ["command"]
 
 class NotDebuggingError(RuntimeError):
     """No process is being debugged."""

@@ -189,8 +189,8 @@ def test_a_thread_counts_its_way(program: Callable[[str], str]) -> None:
     start = d.regs.rip
     assert d.count_instructions(until=start + 8) == 3
     assert d.count_instructions(limit=4) == 4
-    assert d.count_instructions(until=start + 12) == 1
-    assert d.count_instructions(until=start + 12) == 2
+    assert d.count_instructions(until=start + 10) == 1
+    assert d.count_instructions(until=start + 10) == 2
     d.kill()
     d.run()
     assert d.threads[0].count_instructions() == 15
