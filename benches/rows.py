@@ -107,7 +107,7 @@ ROWS = [
     Row("S3-enter-ptrace", "S3-enter without a filter", RATE, (30_000, 20_000, 5_000),
         ">= 0.70 raw", ratio=0.70),
     Row("S4", "frequent syscall, count only", RATE, (100_000, 40_000, 5_000), ">= 0.75 raw", ratio=0.75),
-    Row("S5", "libdebug trace, every call", RATE, (30_000, 20_000, 1), "-", strace=5_000),
+    Row("S5", "libdebug trace, every call", RATE, (100_000, 100_000, 1), "-", strace=50_000),
     Row("S6", "libdebug trace -e, 1 call in 1,000 by a filter", RATE, (3_000_000, 3_000_000, 1),
         ">= 0.75 raw", ratio=0.75, strace=1_000_000),
     Row("invoke", "getpid invoked at a stop", RATE, (20_000, 10_000, 1), "-"),
