@@ -76,13 +76,14 @@ def test_ten_runs_count_the_same(program: Callable[[str], str], tmp_path: Path) 
         ["sh", "-c", "echo $((6 * 7)) | cat; exit 3"],
         ["nproc"],
         ["sixteen"],
+        ["int3"],
     ],
-    ids=["ls", "pipe", "nproc", "threads"],
+    ids=["ls", "pipe", "nproc", "threads", "int3"],
 )
 def test_programs_do_as_they_do_uncounted(
     words: list[str], program: Callable[[str], str], tmp_path: Path
 ) -> None:
-    words = [program(word) if word == "sixteen" else word for word in words]
+    words = [program(word) if word in ("sixteen", "int3") else word for word in words]
     plain = subprocess.run(words, capture_output=True, text=True, timeout=LONGEST, check=False, cwd=tmp_path)
     counted, done = count(tmp_path, "--", *words, cwd=tmp_path)
     assert (done.returncode, done.stdout, done.stderr) == (plain.returncode, plain.stdout, plain.stderr)

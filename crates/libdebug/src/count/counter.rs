@@ -56,6 +56,8 @@ enum Meaning {
     Called,
     /// Executed, and the signal is the program's.
     Raised,
+    /// Nothing was executed: the thread is at the beginning of a signal's handler.
+    Handler,
     /// Nothing was executed.
     Nothing,
     /// The thread is at the address that is waited for.
@@ -82,6 +84,8 @@ pub(crate) struct Counter {
 
 /// System calls after which the program can have other code.
 const MAPPING: [u64; 5] = [9, 10, 11, 25, 329]; // mmap, mprotect, munmap, mremap, pkey_mprotect
+/// System calls after which a thread can block other signals: rt_sigprocmask, rt_sigreturn.
+const MASKING: [u64; 2] = [14, 15];
 /// sched_setaffinity, sched_getaffinity
 const PLACING: [u64; 2] = [203, 204];
 
@@ -162,7 +166,7 @@ impl Counter {
             (trap::CALL, _) => Meaning::Called,
             (trap::STEP, _) => Meaning::Executed,
             (trap::HARDWARE, _) => Meaning::Arrived,
-            (trap::HANDLER, _) => Meaning::Nothing,
+            (trap::HANDLER, _) => Meaning::Handler,
             _ => Meaning::Foreign,
         }
     }
@@ -178,6 +182,9 @@ impl Counter {
     fn on_call(&mut self, ptrace: Ptrace, tracee: &mut Tracee<Steps>) {
         self.add(&mut tracee.data, 1);
         hide_saved_flag(ptrace, tracee.tid);
+        if MASKING.contains(&tracee.data.number) {
+            let_trap_through(ptrace, tracee.tid);
+        }
         if MAPPING.contains(&tracee.data.number) {
             self.space(tracee.process).forget();
         }
@@ -237,6 +244,7 @@ impl Counter {
             Meaning::Called => self.on_call(ptrace, tracee),
             Meaning::Executed | Meaning::Raised => self.on_executed(ptrace, tracee),
             Meaning::Arrived => self.on_arrival(ptrace, tracee),
+            Meaning::Handler => let_trap_through(ptrace, tracee.tid),
             Meaning::Nothing | Meaning::Foreign => {}
         }
         let stack = || ptrace.general_register(tracee.tid, index::RSP).unwrap_or(0);
@@ -244,8 +252,17 @@ impl Counter {
             tracee.data.inside = Inside::Outside;
         }
         self.look(tracee, pc);
-        matches!(meaning, Meaning::Raised | Meaning::Foreign).then_some(Signal::TRAP)
+        // The next trap may be that of the handler's beginning.
+        tracee.data.doubtful = matches!(meaning, Meaning::Raised | Meaning::Foreign);
+        tracee.data.doubtful.then_some(Signal::TRAP)
     }
+}
+
+/// Where SIGTRAP is blocked, the kernel answers a step's trap by resetting the program's handler of it (force_sig). A
+/// handler's mask is put back at its end in any case.
+fn let_trap_through(ptrace: Ptrace, tid: Tid) {
+    // One that is gone needs none.
+    let _ = ptrace.unblock_signal(tid, Signal::TRAP);
 }
 
 /// `syscall` leaves the flags in r11, and the step's among them.
