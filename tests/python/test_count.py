@@ -63,6 +63,18 @@ def test_as_many_as_gdb_steps(program: Callable[[str], str], tmp_path: Path) -> 
     assert counted["instructions"] == steps
 
 
+# What callgrind leaves out at the end of a program, and adds for each repeated instruction that runs out.
+CALLGRIND = {"count_line": 16 - 3, "count_rep": 163 - 3 + 2}
+
+
+@pytest.mark.skipif(shutil.which("valgrind") is None, reason="needs valgrind")
+@pytest.mark.parametrize("name", CALLGRIND)
+def test_as_many_as_callgrind_but_for_what_the_guide_says(name: str, program: Callable[[str], str]) -> None:
+    command = ["valgrind", "--tool=callgrind", "--callgrind-out-file=/dev/null", program(name)]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=LONGEST, check=False)
+    assert int(done.stderr.rsplit(":", 1)[1].replace(",", "")) == CALLGRIND[name]
+
+
 def test_ten_runs_count_the_same(program: Callable[[str], str], tmp_path: Path) -> None:
     hello = program("hello-static")
     counts = {count(tmp_path, "--no-aslr", "--", hello)[0]["instructions"] for _ in range(10)}
