@@ -178,6 +178,12 @@ impl PartialEq for Snapshot {
 }
 
 impl Snapshot {
+    /// In another program, or with other sources of symbols.
+    #[must_use]
+    pub fn in_host(self, surroundings: SnapshotHost) -> Self {
+        Self { surroundings, ..self }
+    }
+
     /// Whether it is of a thread or of a process.
     #[must_use]
     pub fn kind(&self) -> SnapshotKind {
