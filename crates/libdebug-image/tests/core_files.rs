@@ -7,9 +7,9 @@ fn core(segments: usize) -> CoreFile {
     let segment = |number: usize| CoreSegment {
         address: 0x1000 * number as u64,
         size: 0x1000,
-        file_size: if number % 2 == 0 { 0x1000 } else { 0 },
+        file_size: if number.is_multiple_of(2) { 0x1000 } else { 0 },
         readable: true,
-        writable: number % 3 == 0,
+        writable: number.is_multiple_of(3),
         ..CoreSegment::default()
     };
     let thread = |tid: i32| CoreThread {

@@ -17,18 +17,14 @@ class MemoryPrinting:
 
     __slots__ = ()
 
-    if TYPE_CHECKING:
+    def resolve_position(self, position: int | str, file: str = "hybrid") -> int:
+        """Return the virtual address of an address or a symbol."""
+        raise NotImplementedError
 
-        @property
-        def memory(self) -> AbstractMemoryView:
-            """The memory."""
-
-        @property
-        def maps(self) -> MemoryMapList:
-            """The memory maps."""
-
-        def resolve_position(self, position: int | str, file: str = "hybrid") -> int:
-            """Return a virtual address."""
+    @property
+    def _printed(self) -> tuple[AbstractMemoryView, MemoryMapList]:
+        """The memory, and the maps that its words may point into."""
+        return self.memory, self.maps  # type: ignore[attr-defined]
 
     def pprint_memory(
         self,
@@ -54,8 +50,9 @@ class MemoryPrinting:
 
         word = word_size(override_word_size)
         first, behind = self._resolve_range(start, end, file)
-        data = self.memory[first, behind - first, "absolute"]
-        print_lines(memory_lines(first, data, word, self.maps if integer_mode else None))
+        memory, maps = self._printed
+        data = memory[first, behind - first, "absolute"]
+        print_lines(memory_lines(first, data, word, maps if integer_mode else None))
 
     def _resolve_range(self, start: int | str, end: int | str, file: str) -> tuple[int, int]:
         """Return the first address of a range, and the first behind it."""

@@ -43,7 +43,7 @@ fn file_header(count: usize, has_section: bool) -> Vec<u8> {
     let section = if has_section { (HEADER + count * PROGRAM_HEADER) as u64 } else { 0 };
     header.extend(section.to_le_bytes());
     header.extend(0_u32.to_le_bytes());
-    let entries = u16::try_from(count).unwrap_or(MANY_HEADERS).min(MANY_HEADERS);
+    let entries = u16::try_from(count).unwrap_or(MANY_HEADERS);
     let section_size = if has_section { SECTION_HEADER as u16 } else { 0 };
     let sizes = [HEADER as u16, PROGRAM_HEADER as u16, entries, section_size, u16::from(has_section), 0];
     header.extend(sizes.iter().flat_map(|size| size.to_le_bytes()));

@@ -172,7 +172,8 @@ fn threads(
 }
 
 fn thread(tid: i32, id: u32, numbers: &Numbers) -> KeptThread {
-    let mut registers = KeptRegisters::zeros(numbers.contains_key("ymm0"), numbers.contains_key("zmm0"));
+    let has = |stem: &str| numbers.keys().any(|name| name.starts_with(stem));
+    let mut registers = KeptRegisters::zeros(has("ymm"), has("zmm"));
     // Parts of a general register clear or keep the rest of it, which is there itself.
     let is_whole = |one: &&Register| match one.class {
         RegisterClass::General => one.bits == 64,

@@ -27,10 +27,9 @@ class RegisterDiffAccessor:
             has_changed = not has_both or old.raw(name) != new.raw(name)
             self.__dict__[name] = RegisterDiff(before.get(name), after.get(name), has_changed)
 
-    if TYPE_CHECKING:
-
-        def __getattr__(self, name: str) -> Any:
-            """Return a register by its name."""
+    def __getattr__(self, name: str) -> Any:
+        """Refuse: all registers that there are have been set."""
+        raise AttributeError(f"there is no register called {name!r} in the snapshot")
 
     @property
     def changed(self) -> list[str]:

@@ -19,10 +19,9 @@ class SnapshotRegisters:
         self.__dict__.update(core.registers())
         self.__dict__["_core"] = core
 
-    if TYPE_CHECKING:
-
-        def __getattr__(self, name: str) -> Any:
-            """Return a register by its name."""
+    def __getattr__(self, name: str) -> Any:
+        """Refuse: all registers that there are have been set."""
+        raise AttributeError(f"there is no register called {name!r} in the snapshot")
 
     def filter(self, value: float) -> list[str]:
         """Return the names of all registers, of whatever width, that hold the value."""
