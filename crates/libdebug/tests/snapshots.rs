@@ -84,6 +84,8 @@ fn levels_say_how_much_there_is() {
     let writable = debugger.snapshot(SnapshotLevel::Writable, None).unwrap();
     assert_eq!(writable.backtrace(&writable.threads()[0]).unwrap(), thread.backtrace().unwrap());
     assert_eq!(writable.read_memory(sp, 8).unwrap(), debugger.read_memory(sp, 8).unwrap());
+    let lines = writable.disassemble(&writable.threads()[0], pc, 5).unwrap();
+    assert_eq!(lines, debugger.disassemble(pc, 5).unwrap(), "code is read from the file");
     assert!(matches!(error(writable.read_memory(pc, 1)), SnapshotError::NoContent { .. }));
     let full = full(&debugger);
     assert_eq!(full.read_memory(pc, 32).unwrap(), debugger.read_memory(pc, 32).unwrap());
@@ -130,7 +132,7 @@ fn what_has_changed_is_told() {
     let [map] = changed[..] else { panic!("{changed:?}") };
     let start = after.maps()[map.new.unwrap()].start;
     let part = message + 4 - start;
-    assert_eq!(map.content, [part..part + 5], "the trap at the breakpoint is none of it");
+    assert_eq!(map.content, vec![part..part + 5; 1], "the trap at the breakpoint is none of it");
     let registers = before.threads()[0].registers.changes(&after.threads()[0].registers);
     let names: Vec<_> = registers.iter().map(|change| change.register.name).collect();
     assert_eq!(names, ["r12", "r12d", "r12w", "r12b"]);

@@ -11,21 +11,46 @@ use crate::error::Result;
 use crate::space::AddressSpace;
 use crate::symbol_sources::SymbolSources;
 
-pub(crate) struct KeptSpace<'a>(pub(super) &'a Snapshot);
+pub(crate) struct KeptSpace<'a> {
+    pub(super) snapshot: &'a Snapshot,
+    /// Code that the level leaves out is read from its file.
+    pub(super) has_code: bool,
+}
+
+impl KeptSpace<'_> {
+    fn read_map(&self, place: usize, offset: u64, buffer: &mut [u8]) -> usize {
+        match self.snapshot.content(place) {
+            Some(content) => content.read(offset, buffer),
+            None if self.has_code => self.read_file(place, offset, buffer).unwrap_or_default(),
+            None => 0,
+        }
+    }
+
+    /// What a map of a file that nobody can write to has: the file's.
+    fn read_file(&self, place: usize, offset: u64, buffer: &mut [u8]) -> Option<usize> {
+        let is_code = |map: &&Map| map.is_executable() && map.permissions[1] != b'w';
+        let map = self.snapshot.maps.get(place).filter(is_code)?;
+        let image = self.snapshot.images.get(&map.path)?;
+        let start = usize::try_from(map.offset.checked_add(offset)?).ok()?;
+        let left = usize::try_from(map.end - map.start - offset).ok()?;
+        let bytes = image.data().get(start..)?;
+        let size = bytes.len().min(left).min(buffer.len());
+        buffer[..size].copy_from_slice(&bytes[..size]);
+        Some(size)
+    }
+}
 
 impl AddressSpace for KeptSpace<'_> {
     fn maps(&self) -> Result<Arc<[Map]>> {
-        Ok(Arc::clone(&self.0.maps))
+        Ok(Arc::clone(&self.snapshot.maps))
     }
 
     fn read(&self, address: u64, buffer: &mut [u8]) -> Result<usize> {
         let mut done = 0;
         while done < buffer.len() {
             let Some(at) = address.checked_add(done as u64) else { break };
-            let Some((map, content)) = self.0.place_of(at).and_then(|place| self.0.known(place)) else {
-                break;
-            };
-            let read = content.read(at - map.start, &mut buffer[done..]);
+            let Some(place) = self.snapshot.place_of(at) else { break };
+            let read = self.read_map(place, at - self.snapshot.maps[place].start, &mut buffer[done..]);
             if read == 0 {
                 break;
             }
@@ -35,21 +60,21 @@ impl AddressSpace for KeptSpace<'_> {
     }
 
     fn populated(&self, map: &Map) -> Vec<Range<u64>> {
-        let content = self.0.place_of(map.start).and_then(|place| self.0.content(place));
+        let content = self.snapshot.place_of(map.start).and_then(|place| self.snapshot.content(place));
         let parts = content.into_iter().flat_map(super::Content::populated);
         parts.map(|part| map.start + part.start..map.start + part.end).collect()
     }
 
     fn image(&self, path: &str) -> Option<Arc<Image>> {
-        self.0.images.get(path).cloned()
+        self.snapshot.images.get(path).cloned()
     }
 
     fn symbol_sources(&self) -> Arc<SymbolSources> {
-        self.0.surroundings.sources.get()
+        self.snapshot.surroundings.sources.get()
     }
 
     fn program(&self) -> Result<String> {
-        Ok(self.0.facts.program.clone())
+        Ok(self.snapshot.facts.program.clone())
     }
 }
 
@@ -59,9 +84,5 @@ impl Snapshot {
         let behind = self.maps.partition_point(|map| map.start <= address);
         let place = behind.checked_sub(1)?;
         self.maps[place].contains(address).then_some(place)
-    }
-
-    fn known(&self, place: usize) -> Option<(&Map, &super::Content)> {
-        Some((&self.maps[place], self.content(place)?))
     }
 }

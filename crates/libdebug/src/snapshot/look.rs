@@ -14,7 +14,13 @@ use crate::unwind::{Frame, Walk};
 
 impl Snapshot {
     pub(super) fn space(&self) -> KeptSpace<'_> {
-        KeptSpace(self)
+        KeptSpace { snapshot: self, has_code: false }
+    }
+
+    /// As [`Snapshot::space`], with the code that the level leaves out: the same as when the snapshot was taken, as long
+    /// as the program has not changed its own.
+    fn space_with_code(&self) -> KeptSpace<'_> {
+        KeptSpace { snapshot: self, has_code: true }
     }
 
     fn patience(&self) -> Patience<'_> {
@@ -111,14 +117,16 @@ impl Snapshot {
         search::telescope(&self.memory()?, address, depth, tail, &self.patience())
     }
 
-    /// `count` instructions from `address` on, read as one of its threads would execute them.
+    /// `count` instructions from `address` on, read as one of its threads would execute them; from the file where the
+    /// level leaves code out.
     ///
     /// # Errors
     /// As [`Snapshot::read_memory`].
     pub fn disassemble(&self, thread: &KeptThread, address: u64, count: usize) -> Result<Vec<CodeLine>> {
         let selector = thread.registers.get("cs")?.as_u64().unwrap_or_default();
         let size = CodeSize::of_selector(selector);
-        let lines = disassemble(&self.memory()?, size, address, count, &self.patience())?;
+        self.check_memory()?;
+        let lines = disassemble(&self.space_with_code(), size, address, count, &self.patience())?;
         if lines.is_empty() && count > 0 { Err(self.missing(address, 1, 0)) } else { Ok(lines) }
     }
 
@@ -128,7 +136,7 @@ impl Snapshot {
     /// [`SnapshotError::NoStack`].
     pub fn backtrace(&self, thread: &KeptThread) -> Result<Vec<u64>> {
         self.check_stack()?;
-        Ok(Walk::new(&self.space(), &thread.registers.general)?.map(|frame| frame.pc).collect())
+        Ok(Walk::new(&self.space_with_code(), &thread.registers.general)?.map(|frame| frame.pc).collect())
     }
 
     /// As [`Snapshot::backtrace`], with all that is known of each frame.
@@ -137,7 +145,7 @@ impl Snapshot {
     /// As [`Snapshot::backtrace`].
     pub fn frames(&self, thread: &KeptThread) -> Result<Vec<Frame>> {
         self.check_stack()?;
-        let mut frames = Walk::new(&self.space(), &thread.registers.general)?.described();
+        let mut frames = Walk::new(&self.space_with_code(), &thread.registers.general)?.described();
         for frame in frames.iter_mut().filter(|frame| frame.symbol.is_none()) {
             frame.symbol = self.orphan_at(frame.pc);
         }
