@@ -155,9 +155,9 @@ def test_levels_leave_memory_out() -> None:
         stack = writable.maps.filter("[stack]")[0]
         assert isinstance(stack, MemoryMapSnapshot)
         assert stack.content == d.memory[stack.start : stack.end]
-        with pytest.raises(ValueError, match="^Invalid snapshot level everything$"):
+        with pytest.raises(ValueError, match=r"^Invalid snapshot level everything$"):
             d.create_snapshot("everything")
-        with pytest.raises(ValueError, match="^Invalid snapshot level all$"):
+        with pytest.raises(ValueError, match=r"^Invalid snapshot level all$"):
             d.threads[0].create_snapshot("all")
 
 
