@@ -69,6 +69,7 @@ mod search;
 mod session;
 mod signal;
 mod site;
+mod snapshot;
 mod source;
 mod space;
 mod step;
@@ -112,6 +113,10 @@ pub use registers::cpu_has;
 pub use search::{MapChoice, SearchIn, Telescope};
 pub use session::StopReason;
 pub use signal::{CatcherSpec, SignalCatcher};
+pub use snapshot::{
+    Content, KeptRegisters, KeptThread, MapDiff, RegisterChange, Snapshot, SnapshotDiff, SnapshotError,
+    SnapshotFormat, SnapshotHost, SnapshotKind, SnapshotLevel,
+};
 pub use source::SourceLocation;
 pub use symbol_sources::{SharedSymbolSources, SymbolLevel, SymbolSources};
 pub use symbols::{FileScope, Note, Resolved};
