@@ -10,6 +10,7 @@ use super::{Content, Facts, KeptRegisters, KeptThread, Snapshot, SnapshotHost, S
 
 /// Parts of this size are left out of memory when they are zeros.
 const PIECE: usize = 64 << 10;
+static ZEROS: [u8; PIECE] = [0; PIECE];
 /// A key of the auxiliary vector: where the vDSO is.
 const VDSO: u64 = 33;
 
@@ -40,7 +41,7 @@ fn content(data: &[u8], segment: &CoreSegment) -> Option<Content> {
     let bytes = data.get(start..start.checked_add(size)?).filter(|bytes| !bytes.is_empty())?;
     let mut content = Content::zeros(segment.size, segment.file_size);
     for (offset, piece) in (0..).step_by(PIECE).zip(bytes.chunks(PIECE)) {
-        if piece.iter().any(|byte| *byte != 0) {
+        if *piece != ZEROS[..piece.len()] {
             content.add(offset, piece.to_vec());
         }
     }
