@@ -146,7 +146,7 @@ impl Debugger {
     }
 }
 
-fn resolve_address(space: &dyn AddressSpace, address: u64, scope: &FileScope) -> Result<Resolved> {
+pub(crate) fn resolve_address(space: &dyn AddressSpace, address: u64, scope: &FileScope) -> Result<Resolved> {
     if *scope == FileScope::Absolute {
         return Ok(Resolved::plain(address, Vec::new()));
     }
@@ -248,7 +248,7 @@ pub(crate) fn image_at(
 
 const PAGE: u64 = 4096;
 
-fn split_offset(symbol: &str) -> Result<(&str, u64)> {
+pub(crate) fn split_offset(symbol: &str) -> Result<(&str, u64)> {
     // Mangled and demangled C++ names can hold a plus (`operator+`): only a hexadecimal tail is an offset.
     let Some((name, tail)) = symbol.rsplit_once('+') else { return Ok((symbol, 0)) };
     let digits = tail.strip_prefix("0x").unwrap_or(tail);
