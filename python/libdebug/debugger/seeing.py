@@ -56,12 +56,28 @@ class Seeing(MainThread, Children, Handling):
     def pprint_regs(self) -> None:
         self._main.pprint_registers()
 
+    @alias_of(pprint_registers)
+    def print_registers(self) -> None:
+        self._main.pprint_registers()
+
+    @alias_of(pprint_registers)
+    def print_regs(self) -> None:
+        self._main.pprint_registers()
+
     def pprint_registers_all(self) -> None:
         """Print all of the main thread's registers: general ones, flags, segments, vectors and floats."""
         self._main.pprint_registers_all()
 
     @alias_of(pprint_registers_all)
     def pprint_regs_all(self) -> None:
+        self._main.pprint_registers_all()
+
+    @alias_of(pprint_registers_all)
+    def print_registers_all(self) -> None:
+        self._main.pprint_registers_all()
+
+    @alias_of(pprint_registers_all)
+    def print_regs_all(self) -> None:
         self._main.pprint_registers_all()
 
     def pprint_maps(self) -> None:

@@ -65,12 +65,28 @@ class ThreadSeeing:
     def pprint_regs(self) -> None:
         self._print_registers(everything=False)
 
+    @alias_of(pprint_registers)
+    def print_registers(self) -> None:
+        self._print_registers(everything=False)
+
+    @alias_of(pprint_registers)
+    def print_regs(self) -> None:
+        self._print_registers(everything=False)
+
     def pprint_registers_all(self) -> None:
         """Print all registers: the general ones, flags, segments, vectors and floats."""
         self._print_registers(everything=True)
 
     @alias_of(pprint_registers_all)
     def pprint_regs_all(self) -> None:
+        self._print_registers(everything=True)
+
+    @alias_of(pprint_registers_all)
+    def print_registers_all(self) -> None:
+        self._print_registers(everything=True)
+
+    @alias_of(pprint_registers_all)
+    def print_regs_all(self) -> None:
         self._print_registers(everything=True)
 
     def _print_registers(self, *, everything: bool) -> None:

@@ -123,6 +123,8 @@ class ThreadContext(ThreadHandlers, ThreadSeeing, Stack, metaclass=ABCMeta):
             from libdebug.utils.signal_utils import resolve_signal_number
 
             signal = resolve_signal_number(signal)
+        elif not isinstance(signal, int):
+            raise TypeError("signal must be an int or a str")
         self._core.signal_number = signal
 
     @property
@@ -356,6 +358,12 @@ class ThreadContext(ThreadHandlers, ThreadSeeing, Stack, metaclass=ABCMeta):
         from libdebug.debugger.source import variables_of
 
         return variables_of(self._core)
+
+    def set_as_dead(self) -> None:
+        """Do nothing: libdebug tells itself so that a thread has ended, which the engine knows here."""
+
+    def notify_snapshot_taken(self) -> None:
+        """Do nothing: libdebug counts its snapshots so, which are counted as they are made here."""
 
     def __repr__(self) -> str:
         """Return the ids and the place of the thread, a line each."""

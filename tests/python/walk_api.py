@@ -1,0 +1,176 @@
+"""What the package shows to scripts, found by walking it; `python tests/python/walk_api.py` writes docs/api.md.
+
+Run it after a change of a public name, or of the tests that use one.
+"""
+
+from __future__ import annotations
+
+import ast
+import importlib
+import inspect
+import pkgutil
+import sys
+import types
+from functools import cache
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import upstream_api
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+ROOT = Path(__file__).resolve().parents[2]
+PACKAGE = ROOT / "python" / "libdebug"
+DOCUMENT = ROOT / "docs" / "api.md"
+
+_HEAD = """# Every public name
+
+Written by `python tests/python/walk_api.py`; a test fails when it is out of date, when a name that libdebug has is missing, or
+when its call looks another way and that is not listed as an addition. "new" is what libdebug does not have. Types and
+meanings are in the docstrings: `help(d.breakpoint)`.
+"""
+
+
+def modules() -> list[str]:
+    """Return the names of all modules of the package."""
+    found = [name for _, name, _ in pkgutil.walk_packages([str(PACKAGE)], "libdebug.")]
+    return ["libdebug", *sorted(name for name in found if name != "libdebug._native")]
+
+
+def public_classes() -> dict[str, type]:
+    """Return the classes that scripts get to see, by module and name."""
+    return {
+        f"{module}.{name}": getattr(importlib.import_module(module), name)
+        for module, names in [*upstream_api.UPSTREAM.items(), *upstream_api.NEW_CLASSES.items()]
+        for name in names
+        if isinstance(getattr(importlib.import_module(module), name, None), type)
+    }
+
+
+def members(owner: type) -> dict[str, str]:
+    """Return what a class shows beyond what it has from Python itself: each name with what a use looks like."""
+    ours = [base for base in owner.__mro__ if not _is_pythons(base)]
+    names = {name for base in ours for name in vars(base) if not name.startswith("_")}
+    names |= {name for base in ours for name in vars(base).get("__annotations__", {}) if not name.startswith("_")}
+    return {name: _shape(owner, name) for name in sorted(names)}
+
+
+def _is_pythons(base: type) -> bool:
+    return base.__module__.split(".")[0] not in ("libdebug", "builtins") or base in (object, list, dict, type, tuple)
+
+
+def _shape(owner: type, name: str) -> str:
+    found = inspect.getattr_static(owner, name, None)
+    if isinstance(found, property):
+        return "property, settable" if found.fset else "property"
+    if inspect.isgetsetdescriptor(found):
+        return "property, settable" if name in _settable(owner.__name__) else "property"
+    if isinstance(found, staticmethod):
+        return shape_of(found.__func__)
+    if callable(found):
+        return shape_of(found, of_class=True)
+    return "attribute"
+
+
+@cache
+def _settable(owner: str) -> set[str]:
+    """Return the properties of a native class that can be set, which only the stubs know."""
+    trees = [ast.parse(path.read_text()) for path in PACKAGE.glob("**/*.pyi")]
+    bodies = [n.body for tree in trees for n in tree.body if isinstance(n, ast.ClassDef) and n.name == owner]
+    functions = [node for body in bodies for node in body if isinstance(node, ast.FunctionDef)]
+    return {
+        function.name
+        for function in functions
+        for decorator in function.decorator_list
+        if isinstance(decorator, ast.Attribute) and decorator.attr == "setter"
+    }
+
+
+def shape_of(function: Any, *, of_class: bool = False) -> str:
+    """Return what a call looks like, without types and without the object that it is called on."""
+    signature = inspect.signature(function)
+    parameters = list(signature.parameters.values())
+    parameters = parameters[1:] if of_class else parameters
+    # Native methods take no keyword for `self`, which marks nothing here.
+    plain = [parameter.replace(annotation=inspect.Parameter.empty) for parameter in parameters]
+    return str(inspect.Signature(plain)).replace("Ellipsis", "...")
+
+
+def functions(module: str) -> dict[str, str]:
+    """Return the functions and objects of a module that upstream has in it."""
+    names = [name for name, what in upstream_api.UPSTREAM.get(module, {}).items() if isinstance(what, str)]
+    found = importlib.import_module(module)
+    return {
+        name: shape_of(getattr(found, name)) if inspect.isfunction(getattr(found, name, None)) else "attribute"
+        for name in names
+        if hasattr(found, name)
+    }
+
+
+def rows() -> dict[str, list[tuple[str, str, str]]]:
+    """Return for each class, and for each module with functions, its rows: name, ours, upstream's."""
+    table: dict[str, list[tuple[str, str, str]]] = {}
+    for path, owner in public_classes().items():
+        module, _, name = path.rpartition(".")
+        theirs = upstream_api.UPSTREAM.get(module, {}).get(name, {})
+        assert isinstance(theirs, dict)
+        ours = members(owner)
+        names = sorted({*ours, *theirs})
+        table[path] = [(each, ours.get(each, ""), theirs.get(each, "")) for each in names]
+    for module, their_names in upstream_api.UPSTREAM.items():
+        found = functions(module)
+        plain = {name: what for name, what in their_names.items() if isinstance(what, str)}
+        if plain:
+            table[f"module {module}"] = [(name, found.get(name, ""), what) for name, what in plain.items()]
+    return table
+
+
+@cache
+def _uses() -> dict[str, list[str]]:
+    """Return for each name the test files that use it as an attribute or call it, those that use it most first."""
+    counts: dict[str, dict[str, int]] = {}
+    for path in sorted((ROOT / "tests" / "python").rglob("*.py")):
+        for name in _names_in(ast.parse(path.read_text())):
+            of_name = counts.setdefault(name, {})
+            of_name[path.name] = of_name.get(path.name, 0) + 1
+    return {name: sorted(files, key=lambda file: (-files[file], file)) for name, files in counts.items()}
+
+
+def _names_in(tree: ast.AST) -> Iterator[str]:
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Attribute):
+            yield node.attr
+        elif isinstance(node, ast.Name):
+            yield node.id
+        elif isinstance(node, ast.keyword) and node.arg:
+            yield node.arg
+        elif isinstance(node, ast.Constant) and isinstance(node.value, str) and node.value.isidentifier():
+            yield node.value
+
+
+def tests_of(name: str) -> list[str]:
+    """Return at most two test files that use a public name, those that use it most."""
+    helpers = ("upstream_api.py", "walk_api.py", "test_api.py", "test_house_rules.py", "typed_script.py")
+    return [file for file in _uses().get(name, []) if file.startswith("test_") and file not in helpers][:2]
+
+
+def document() -> str:
+    """Return what docs/api.md must be."""
+    parts = [_HEAD]
+    for head, lines in rows().items():
+        module, _, name = head.rpartition(".")
+        title = f"`{head[7:]}`" if head.startswith("module ") else f"`{name}`, from `{module}`"
+        parts.append(f"\n## {title}\n\n| name | here | libdebug | tested in |\n|---|---|---|---|\n")
+        parts += [_line(*line) for line in lines]
+    return "".join(parts)
+
+
+def _line(name: str, ours: str, theirs: str) -> str:
+    theirs = "new" if not theirs else "the same" if theirs in (ours, "attribute") else f"`{theirs}`"
+    return f"| `{name}` | `{ours}` | {theirs} | {', '.join(tests_of(name))} |\n"
+
+
+if __name__ == "__main__":
+    sys.path.insert(0, str(PACKAGE.parent))
+    DOCUMENT.write_text(document())
