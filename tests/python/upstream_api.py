@@ -6,6 +6,8 @@ there is `attribute`. `walk_api` compares the package with this, and `docs/api.m
 
 from __future__ import annotations
 
+from importlib.util import find_spec
+
 _POSITION = "(position, hardware=False, condition='x', length=1, callback=None, file='hybrid')"
 _WATCH = "(position, condition='w', length=1, callback=None, file='hybrid')"
 _UNTIL = "(position, max_steps=-1, file='hybrid')"
@@ -13,6 +15,11 @@ _FINISH = "(heuristic='backtrace')"
 _MEMORY = "(start, end, file='hybrid', override_word_size=None, integer_mode=False)"
 _SNAPSHOT = "(level='base', name=None)"
 _RW, _R = "property, settable", "property"
+
+# Snapshots are a package of their own.
+_HAS_SNAPSHOTS = find_spec("libdebug.snapshots") is not None
+_CREATE_SNAPSHOT = {"create_snapshot": _SNAPSHOT} if _HAS_SNAPSHOTS else {}
+_LOAD_SNAPSHOT = {"load_snapshot": "(file_path)"} if _HAS_SNAPSHOTS else {}
 
 #: What a debugger has of its main thread, too.
 _OF_A_THREAD = {
@@ -26,7 +33,7 @@ _OF_A_THREAD = {
     "backtrace": "(as_symbols=False)",
     **dict.fromkeys(("pprint_backtrace", "pprint_registers", "pprint_regs"), "()"),
     **dict.fromkeys(("pprint_registers_all", "pprint_regs_all"), "()"),
-    "create_snapshot": _SNAPSHOT,
+    **_CREATE_SNAPSHOT,
 }
 
 _DEBUGGER = {
@@ -36,7 +43,7 @@ _DEBUGGER = {
     **dict.fromkeys(("detach", "kill", "terminate", "cont", "c", "wait", "w", "interrupt", "int"), "()"),
     "gdb": "(migrate_breakpoints=True, open_in_new_process=True, blocking=True)",
     "wait_for_gdb": "()",
-    "load_snapshot": "(file_path)",
+    **_LOAD_SNAPSHOT,
     **dict.fromkeys(("breakpoint", "bp"), _POSITION),
     **dict.fromkeys(("watchpoint", "wp"), _WATCH),
     "catch_signal": "(signal, callback=None, recursive=False)",
@@ -135,6 +142,23 @@ _LIBLOG = {
     **dict.fromkeys(("info", "warning", "error", "debugger", "pipe"), _LOG),
 }
 
+def _registers() -> list[str]:
+    """Return the registers of amd64 that every CPU has: those of eight, of four, of two and of one byte."""
+    old = [f"{letter}x" for letter in "abcd"]
+    index = ["si", "di", "bp", "sp"]
+    new = [f"r{number}" for number in range(8, 16)]
+    wide = [f"{size}{name}" for size in "re" for name in old + index]
+    low = [f"{letter}l" for letter in "abcd"] + [f"{name}l" for name in index] + [f"{letter}h" for letter in "abcd"]
+    parts = [f"{name}{size}" for name in new for size in ("", "d", "w", "b")]
+    special = ["rip", "eflags", "cs", "ss", "ds", "es", "fs", "gs", "fs_base", "gs_base"]
+    vectors = [f"xmm{number}" for number in range(16)]
+    floats = [f"{kind}{number}" for kind in ("mm", "st") for number in range(8)]
+    return wide + old + index + low + parts + special + vectors + floats
+
+
+#: What `regs` has of amd64.
+REGISTERS = _registers()
+
 #: Module -> name -> signature of a function, or the members of a class.
 UPSTREAM: dict[str, dict[str, str | dict[str, str]]] = {
     "libdebug.libdebug": {
@@ -149,7 +173,7 @@ UPSTREAM: dict[str, dict[str, str | dict[str, str]]] = {
     "libdebug.data.breakpoint": {"Breakpoint": _BREAKPOINT},
     "libdebug.data.syscall_handler": {"SyscallHandler": _SYSCALL_HANDLER},
     "libdebug.data.signal_catcher": {"SignalCatcher": _SIGNAL_CATCHER},
-    "libdebug.data.registers": {"Registers": {"filter": "(value)"}},
+    "libdebug.data.registers": {"Registers": {"filter": "(value)", **dict.fromkeys(REGISTERS, _RW)}},
     "libdebug.memory.abstract_memory_view": {"AbstractMemoryView": _MEMORY_VIEW},
     "libdebug.memory.direct_memory_view": {"DirectMemoryView": _MEMORY_VIEW},
     "libdebug.memory.chunked_memory_view": {"ChunkedMemoryView": _MEMORY_VIEW},
@@ -222,3 +246,53 @@ ALIASES = {
 
 #: Classes that only this package has, and shows to scripts.
 NEW_CLASSES: dict[str, list[str]] = {}
+
+_OURS_UNTIL = "(delims, occurences=1, drop=False, timeout=..., optional=False, *, occurrences=None)"
+_OURS_LINE = "(numlines=1, drop=True, timeout=..., optional=False)"
+_OURS_AFTER = "(delims, data, occurences=1, drop=False, timeout=..., optional=False, *, occurrences=None)"
+
+#: What takes more than upstream's does: "Class.name" -> our call. All that upstream's takes means the same in it.
+WIDER: dict[str, str] = {
+    **dict.fromkeys(("Debugger.run", "Debugger.r"), "(timeout=-1, redirect_pipes=True, *, tty=False)"),
+    **dict.fromkeys(("Debugger.wait", "Debugger.w"), "(*, timeout=None)"),
+    # A default that is looked up at the call is one that can be changed.
+    **dict.fromkeys(("PipeManager.recv", "PipeManager.recverr"), "(numb=4096, timeout=...)"),
+    **dict.fromkeys(("PipeManager.recvuntil", "PipeManager.recverruntil"), _OURS_UNTIL),
+    **dict.fromkeys(("PipeManager.recvline", "PipeManager.recverrline"), _OURS_LINE),
+    **dict.fromkeys(("PipeManager.sendafter", "PipeManager.sendaftererr"), _OURS_AFTER),
+    **dict.fromkeys(("PipeManager.sendlineafter", "PipeManager.sendlineaftererr"), _OURS_AFTER),
+    **dict.fromkeys(("PipeManager.send", "PipeManager.sendline"), "(data, timeout=None)"),
+    "PipeManager.interactive": "(prompt=None, auto_quit=False)",
+    "libdebug.debugger": (
+        "(argv=None, *, path=None, aslr=True, env=None, escape_antidebug=False, "
+        "continue_to_binary_entrypoint=True, auto_interrupt_on_command=False, fast_memory=True, "
+        "kill_on_exit=True, follow_children=True, syscall_filter='auto')"
+    ),
+}
+
+_OWN_HANDLERS = "breakpoint watchpoint catch_signal hijack_signal handle_syscall hijack_syscall cont interrupt parked"
+_DOCUMENTED = "print_backtrace print_registers print_regs print_registers_all print_regs_all"
+_LOOKING = "disasm pprint_disasm frames siginfo variables call invoke_syscall answer_syscall"
+_LIST = "append clear copy count extend index insert pop remove reverse sort"
+
+#: What only this package has: class -> names.
+NEW: dict[str, str] = {
+    "Debugger": (
+        f"{_DOCUMENTED} {_LOOKING} aslr follow_children inherit_handlers image line_addresses on_exec resolve_position "
+        "pprint_syscalls_decoded source_line variable wait_child"
+    ),
+    "ThreadContext": f"{_DOCUMENTED} {_LOOKING} {_OWN_HANDLERS}",
+    "Breakpoint": "is_enabled new_value old_value thread_id",
+    "SyscallHandler": "is_enabled thread_id",
+    "SignalCatcher": "is_enabled thread_id",
+    "Registers": "raw",
+    **dict.fromkeys(("AbstractMemoryView", "DirectMemoryView", "ChunkedMemoryView"), "read_into read_many"),
+    "Symbol": "is_named linkage_name",
+    "SymbolList": _LIST,
+    "EnvDict": "clear pop popitem setdefault update",
+    "PipeManager": (
+        "can_recv can_recverr clean cleanerr close_stdin recvall recverrall recvn recverrn unrecv unrecverr"
+    ),
+    "LibContext": "chosen_debuginfod_server",
+    "LibLog": "level set_level",
+}

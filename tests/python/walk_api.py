@@ -152,6 +152,8 @@ def _names_in(tree: ast.AST) -> Iterator[str]:
 def tests_of(name: str) -> list[str]:
     """Return at most two test files that use a public name, those that use it most."""
     helpers = ("upstream_api.py", "walk_api.py", "test_api.py", "test_house_rules.py", "typed_script.py")
+    if name in upstream_api.REGISTERS and name not in _uses():
+        return ["test_dropin.py"]
     return [file for file in _uses().get(name, []) if file.startswith("test_") and file not in helpers][:2]
 
 
