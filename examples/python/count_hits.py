@@ -1,10 +1,11 @@
-"""Solve a flag checker without reading it: the letters that are right show in how often its loop goes round."""
+"""Solve a flag checker without reading it: the more letters are right, the more often its loop goes round."""
 
 from __future__ import annotations
 
 from string import ascii_lowercase, digits
 
 from _fixture import fixture
+
 from libdebug import debugger
 
 ALPHABET = ascii_lowercase + digits + "{}_!"

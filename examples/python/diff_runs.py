@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from _fixture import fixture
+
 from libdebug import debugger
 
 GENERAL = ("rax", "rbx", "rcx", "rdx", "rdi", "rsi", "r8", "r9", "r10", "r11", "r12", "r13", "r14", "r15")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from _fixture import fixture
+
 from libdebug import debugger
 
 STDOUT = 1

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 calls: Counter[str] = Counter()
 opened: list[str] = []
-written = 0
+written: list[int] = []
 
 
 def text_at(thread: ThreadContext, address: int) -> str:
@@ -34,8 +34,7 @@ def on_open(thread: ThreadContext, _: SyscallHandler) -> None:
 
 def on_write(thread: ThreadContext, _: SyscallHandler) -> None:
     """Add up what is written."""
-    global written
-    written += thread.syscall_arg2
+    written.append(thread.syscall_arg2)
 
 
 d = debugger(["/bin/cat", "/etc/passwd", "/etc/hostname"])
@@ -49,7 +48,7 @@ d.cont()
 d.wait()
 
 print(f"files    {', '.join(path for path in opened if path.startswith('/etc/'))}")
-print(f"written  {written} bytes in {writes.hit_count} calls")
+print(f"written  {sum(written)} bytes in {writes.hit_count} calls")
 print(f"refused  fadvise64, {refused.hit_count} times")
 print(f"others   {', '.join(f'{name} {count}' for name, count in sorted(calls.items()))}")
 print(f"ended    with exit code {d.exit_code}")

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from _fixture import fixture
+
 from libdebug import debugger
 
 if TYPE_CHECKING:

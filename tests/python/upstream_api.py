@@ -25,7 +25,9 @@ _LOAD_SNAPSHOT = {"load_snapshot": "(file_path)"} if _HAS_SNAPSHOTS else {}
 _OF_A_THREAD = {
     **dict.fromkeys(("instruction_pointer", "syscall_number", "syscall_return", "signal"), _RW),
     **{f"syscall_arg{index}": _RW for index in range(6)},
-    **dict.fromkeys(("dead", "zombie", "running", "exit_code", "exit_signal", "signal_number", "saved_ip"), _R),
+    **dict.fromkeys(
+        ("dead", "zombie", "running", "exit_code", "exit_signal", "signal_number", "saved_ip"), _R
+    ),
     **dict.fromkeys(("process_id", "pid", "thread_id", "tid", "memory", "mem"), _R),
     **dict.fromkeys(("step", "si", "next", "ni"), "()"),
     **dict.fromkeys(("step_until", "su"), _UNTIL),
@@ -126,7 +128,8 @@ _MAP = {
 }
 
 _SYMBOL = dict.fromkeys(
-    ("start", "end", "name", "backing_file", "reference_file", "reference_build_id", "is_external"), "attribute"
+    ("start", "end", "name", "backing_file", "reference_file", "reference_build_id", "is_external"),
+    "attribute",
 )
 
 _LIBCONTEXT = {
@@ -142,13 +145,18 @@ _LIBLOG = {
     **dict.fromkeys(("info", "warning", "error", "debugger", "pipe"), _LOG),
 }
 
+
 def _registers() -> list[str]:
     """Return the registers of amd64 that every CPU has: those of eight, of four, of two and of one byte."""
     old = [f"{letter}x" for letter in "abcd"]
     index = ["si", "di", "bp", "sp"]
     new = [f"r{number}" for number in range(8, 16)]
     wide = [f"{size}{name}" for size in "re" for name in old + index]
-    low = [f"{letter}l" for letter in "abcd"] + [f"{name}l" for name in index] + [f"{letter}h" for letter in "abcd"]
+    low = (
+        [f"{letter}l" for letter in "abcd"]
+        + [f"{name}l" for name in index]
+        + [f"{letter}h" for letter in "abcd"]
+    )
     parts = [f"{name}{size}" for name in new for size in ("", "d", "w", "b")]
     special = ["rip", "eflags", "cs", "ss", "ds", "es", "fs", "gs", "fs_base", "gs_base"]
     vectors = [f"xmm{number}" for number in range(16)]
@@ -185,7 +193,9 @@ UPSTREAM: dict[str, dict[str, str | dict[str, str]]] = {
         "ArgumentList": {
             "set_callbacks": "(before_callback=None, after_callback=None)",
             "prevent_empty": _RW,
-            **dict.fromkeys(("append", "extend", "insert", "remove", "pop", "clear", "reverse", "sort"), "attribute"),
+            **dict.fromkeys(
+                ("append", "extend", "insert", "remove", "pop", "clear", "reverse", "sort"), "attribute"
+            ),
         }
     },
     "libdebug.data.env_dict": {"EnvDict": {"set_callback": "(callback)"}},
@@ -245,13 +255,20 @@ ALIASES = {
 }
 
 #: Classes that only this package has, and shows to scripts.
-NEW_CLASSES: dict[str, list[str]] = {}
+NEW_CLASSES: dict[str, list[str]] = {
+    "libdebug.data.frame": ["FrameRegisters", "Frame"],
+    "libdebug.data.image": ["Section", "Segment", "Mitigations", "Image"],
+    "libdebug.data.instruction": ["Instruction"],
+    "libdebug.data.signal_info": ["SignalInfo"],
+    "libdebug.data.source_line": ["InlinedCall", "SourceLine"],
+    "libdebug.data.variable": ["Enumerator", "Variable"],
+}
 
 _OURS_UNTIL = "(delims, occurences=1, drop=False, timeout=..., optional=False, *, occurrences=None)"
 _OURS_LINE = "(numlines=1, drop=True, timeout=..., optional=False)"
 _OURS_AFTER = "(delims, data, occurences=1, drop=False, timeout=..., optional=False, *, occurrences=None)"
 
-#: What takes more than upstream's does: "Class.name" -> our call. All that upstream's takes means the same in it.
+#: What takes more than upstream's does: "Class.name" -> our call, which takes all of that.
 WIDER: dict[str, str] = {
     **dict.fromkeys(("Debugger.run", "Debugger.r"), "(timeout=-1, redirect_pipes=True, *, tty=False)"),
     **dict.fromkeys(("Debugger.wait", "Debugger.w"), "(*, timeout=None)"),
@@ -270,7 +287,9 @@ WIDER: dict[str, str] = {
     ),
 }
 
-_OWN_HANDLERS = "breakpoint watchpoint catch_signal hijack_signal handle_syscall hijack_syscall cont interrupt parked"
+_OWN_HANDLERS = (
+    "breakpoint watchpoint catch_signal hijack_signal handle_syscall hijack_syscall cont interrupt parked"
+)
 _DOCUMENTED = "print_backtrace print_registers print_regs print_registers_all print_regs_all"
 _LOOKING = "disasm pprint_disasm frames siginfo variables call invoke_syscall answer_syscall"
 _LIST = "append clear copy count extend index insert pop remove reverse sort"
@@ -278,8 +297,8 @@ _LIST = "append clear copy count extend index insert pop remove reverse sort"
 #: What only this package has: class -> names.
 NEW: dict[str, str] = {
     "Debugger": (
-        f"{_DOCUMENTED} {_LOOKING} aslr follow_children inherit_handlers image line_addresses on_exec resolve_position "
-        "pprint_syscalls_decoded source_line variable wait_child"
+        f"{_DOCUMENTED} {_LOOKING} aslr follow_children inherit_handlers image line_addresses on_exec "
+        "resolve_position pprint_syscalls_decoded source_line variable wait_child"
     ),
     "ThreadContext": f"{_DOCUMENTED} {_LOOKING} {_OWN_HANDLERS}",
     "Breakpoint": "is_enabled new_value old_value thread_id",

@@ -1,4 +1,4 @@
-"""What the package shows to scripts, found by walking it; `python tests/python/walk_api.py` writes docs/api.md.
+"""What the package shows to scripts, found by walking it. As a program, this writes docs/api.md.
 
 Run it after a change of a public name, or of the tests that use one.
 """
@@ -10,7 +10,6 @@ import importlib
 import inspect
 import pkgutil
 import sys
-import types
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -26,9 +25,9 @@ DOCUMENT = ROOT / "docs" / "api.md"
 
 _HEAD = """# Every public name
 
-Written by `python tests/python/walk_api.py`; a test fails when it is out of date, when a name that libdebug has is missing, or
-when its call looks another way and that is not listed as an addition. "new" is what libdebug does not have. Types and
-meanings are in the docstrings: `help(d.breakpoint)`.
+Written by `python tests/python/walk_api.py`. A test fails when this is out of date, when a name of
+libdebug's is missing, or when its call looks another way and that is not
+listed as an addition. What libdebug does not have is "new". Types and meanings are in the docstrings: `help(d.breakpoint)`.
 """
 
 
@@ -49,15 +48,17 @@ def public_classes() -> dict[str, type]:
 
 
 def members(owner: type) -> dict[str, str]:
-    """Return what a class shows beyond what it has from Python itself: each name with what a use looks like."""
+    """Return what a class shows beyond what it has from Python itself: each name with its use."""
     ours = [base for base in owner.__mro__ if not _is_pythons(base)]
     names = {name for base in ours for name in vars(base) if not name.startswith("_")}
-    names |= {name for base in ours for name in vars(base).get("__annotations__", {}) if not name.startswith("_")}
+    names |= {
+        name for base in ours for name in vars(base).get("__annotations__", {}) if not name.startswith("_")
+    }
     return {name: _shape(owner, name) for name in sorted(names)}
 
 
 def _is_pythons(base: type) -> bool:
-    return base.__module__.split(".")[0] not in ("libdebug", "builtins") or base in (object, list, dict, type, tuple)
+    return base.__module__.split(".")[0] != "libdebug"
 
 
 def _shape(owner: type, name: str) -> str:
@@ -78,8 +79,10 @@ def _settable(owner: str) -> set[str]:
     """Return the properties of a native class that can be set, which only the stubs know."""
     trees = [ast.parse(path.read_text()) for path in PACKAGE.glob("**/*.pyi")]
     bodies = [n.body for tree in trees for n in tree.body if isinstance(n, ast.ClassDef) and n.name == owner]
-    functions = [node for body in bodies for node in body if isinstance(node, ast.FunctionDef)]
-    return {
+    nodes = [node for body in bodies for node in body]
+    functions = [node for node in nodes if isinstance(node, ast.FunctionDef)]
+    plain = {n.target.id for n in nodes if isinstance(n, ast.AnnAssign) and isinstance(n.target, ast.Name)}
+    return plain | {
         function.name
         for function in functions
         for decorator in function.decorator_list
@@ -102,7 +105,9 @@ def functions(module: str) -> dict[str, str]:
     names = [name for name, what in upstream_api.UPSTREAM.get(module, {}).items() if isinstance(what, str)]
     found = importlib.import_module(module)
     return {
-        name: shape_of(getattr(found, name)) if inspect.isfunction(getattr(found, name, None)) else "attribute"
+        name: shape_of(getattr(found, name))
+        if inspect.isfunction(getattr(found, name, None))
+        else "attribute"
         for name in names
         if hasattr(found, name)
     }
@@ -128,13 +133,12 @@ def rows() -> dict[str, list[tuple[str, str, str]]]:
 
 @cache
 def _uses() -> dict[str, list[str]]:
-    """Return for each name the test files that use it as an attribute or call it, those that use it most first."""
-    counts: dict[str, dict[str, int]] = {}
-    for path in sorted((ROOT / "tests" / "python").rglob("*.py")):
-        for name in _names_in(ast.parse(path.read_text())):
-            of_name = counts.setdefault(name, {})
-            of_name[path.name] = of_name.get(path.name, 0) + 1
-    return {name: sorted(files, key=lambda file: (-files[file], file)) for name, files in counts.items()}
+    """Return for each name the test files that use it, by name."""
+    uses: dict[str, list[str]] = {}
+    for path in sorted((ROOT / "tests" / "python").glob("test_*.py")):
+        for name in set(_names_in(ast.parse(path.read_text()))):
+            uses.setdefault(name, []).append(path.name)
+    return uses
 
 
 def _names_in(tree: ast.AST) -> Iterator[str]:
@@ -150,11 +154,10 @@ def _names_in(tree: ast.AST) -> Iterator[str]:
 
 
 def tests_of(name: str) -> list[str]:
-    """Return at most two test files that use a public name, those that use it most."""
-    helpers = ("upstream_api.py", "walk_api.py", "test_api.py", "test_house_rules.py", "typed_script.py")
-    if name in upstream_api.REGISTERS and name not in _uses():
-        return ["test_dropin.py"]
-    return [file for file in _uses().get(name, []) if file.startswith("test_") and file not in helpers][:2]
+    """Return at most two test files that use a public name."""
+    files = [file for file in _uses().get(name, []) if file != "test_api.py"]
+    # One test goes through all registers by the table.
+    return files[:2] or (["test_dropin.py"] if name in upstream_api.REGISTERS else [])
 
 
 def document() -> str:

@@ -13,7 +13,7 @@ pub(crate) fn settle(py: Python<'_>, debugger: &Debugger) -> PyResult<()> {
     if debugger.is_settled() {
         return Ok(());
     }
-    py.detach(|| debugger.wait()).map_err(|error| raise(py, Doing::Wait, error))
+    py.detach(|| debugger.settled()).map_err(|error| raise(py, Doing::Wait, error))
 }
 
 /// Does `ask`, with the interpreter's lock where it does not block.

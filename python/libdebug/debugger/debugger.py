@@ -335,7 +335,7 @@ class Debugger(Seeing, Source, Migration):
         self._internal_debugger._process_memory_manager.require()  # noqa: SLF001 - of the same package
 
     def __setattr__(self, name: str, value: object) -> None:
-        """Set an attribute; one that looks like a misspelt name of a debugger's own is remarked on in the log."""
+        """Set an attribute; the log remarks on one whose name is nearly that of a debugger's own."""
         if name[:1] != "_" and not hasattr(type(self), name) and name not in self.__dict__:
             from difflib import get_close_matches
 

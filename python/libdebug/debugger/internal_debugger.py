@@ -75,7 +75,9 @@ class InternalDebugger:
         if self._core.debugging and self._core.executable is not None:
             return self._core.executable
         if self._program.ran_path is None:
-            raise FileNotFoundError(2, "There is no process that tells its file", f"/proc/{self._core.pid}/exe")
+            raise FileNotFoundError(
+                2, "There is no process that tells its file", f"/proc/{self._core.pid}/exe"
+            )
         return os.path.realpath(self._program.ran_path)
 
     @property

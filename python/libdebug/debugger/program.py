@@ -149,7 +149,7 @@ def _arguments(value: object) -> ArgumentList:
 
 
 def _machine(path: str) -> tuple[str, str | None]:
-    """Return the instruction set that a file is made for, and None; else the host's, and what is wrong with it.
+    """Return a file's instruction set, and None; else the host's, and what is wrong with the file.
 
     Raises:
         FileNotFoundError: there is no such file.

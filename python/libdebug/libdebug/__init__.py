@@ -1,4 +1,4 @@
-"""The function that makes debuggers, where libdebug has it: as `libdebug.libdebug.debugger`, with or without a module."""
+"""The function that makes debuggers, where libdebug has it."""
 
 from libdebug.libdebug.debugger import debugger
 
