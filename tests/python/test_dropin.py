@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import inspect
 import logging
+import os
 import pydoc
 import shutil
+import signal
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -234,14 +236,14 @@ def test_a_call_that_is_answered_can_be_looked_at_behind_it() -> None:
 
 ASAP: list[Callable[[Any], object]] = [
     lambda d: d.regs.rip,
-    lambda d: d.memory["message", 4],
-    lambda d: d.memory.find(b"quick"),
+    lambda d: d.memory["main", 4],
+    lambda d: d.memory.find(b"ELF", "binary"),
     lambda d: d.maps,
     lambda d: d.symbols,
     lambda d: d.backtrace(),
     lambda d: d.frames,
     lambda d: d.breakpoint("main"),
-    lambda d: d.watchpoint("message"),
+    lambda d: d.watchpoint("main", "rw", 1),
     lambda d: d.handle_syscall("write", on_enter=True),
     lambda d: d.catch_signal("SIGUSR1", callback=True),
     lambda d: d.hijack_syscall("write", "getpid"),
@@ -267,7 +269,6 @@ ASAP: list[Callable[[Any], object]] = [
     lambda d: setattr(d.regs, "rax", 1),
     lambda d: setattr(d, "signal", "SIGUSR1"),
     lambda d: d.interrupt(),
-    lambda d: d.detach(),
     lambda d: d.kill(),
 ]
 
@@ -282,6 +283,16 @@ def test_asap_commands_interrupt(command: int) -> None:
         ASAP[command](d)
         assert not d.running
         assert d.pid == pid
+
+
+def test_asap_detach() -> None:
+    with debugging("spinner", 200, auto_interrupt_on_command=True) as d:
+        d.run(redirect_pipes=False)
+        pid = d.pid
+        d.cont()
+        d.detach()
+        os.kill(pid, signal.SIGKILL)
+        assert os.waitpid(pid, 0) == (pid, signal.SIGKILL)
 
 
 def test_the_names_of_the_documentation_print_too(capsys: Any) -> None:

@@ -27,7 +27,8 @@ _HEAD = """# Every public name
 
 Written by `python tests/python/walk_api.py`. A test fails when this is out of date, when a name of
 libdebug's is missing, or when its call looks another way and that is not
-listed as an addition. What libdebug does not have is "new". Types and meanings are in the docstrings: `help(d.breakpoint)`.
+listed as an addition. What libdebug does not have is "new". Types and meanings are in the
+docstrings: `help(d.breakpoint)`.
 """
 
 
