@@ -67,6 +67,12 @@ def strace() -> Contender:
     return Contender("strace", [sys.executable, str(HERE / "drivers" / "strace_driver.py")], absent)
 
 
+def gdb() -> Contender:
+    """Return the debugger that knows most of symbols, where it is installed."""
+    absent = "" if shutil.which("gdb") else "gdb is not installed"
+    return Contender("gdb", [sys.executable, str(HERE / "drivers" / "gdb_driver.py")], absent)
+
+
 def rust(program: str) -> Contender:
     """Return the Rust driver, if it was built."""
     absent = "" if os.access(program, os.X_OK) else f"{program} is not built"
@@ -89,6 +95,8 @@ def offers(contender: Contender, row: Row) -> bool:
         return False
     if contender.name == "strace":
         return row.strace > 0
+    if contender.name == "gdb":
+        return row.key.startswith(("Y3-", "Y4-", "Y5-"))
     return contender.name == "raw" or row.key not in RAW_ONLY
 
 
@@ -199,6 +207,7 @@ def everybody(asked: argparse.Namespace, raw: Path) -> list[Contender]:
         peer(asked.peer_python, pinned=False),
         *pinned,
         strace(),
+        gdb(),
     ]
 
 

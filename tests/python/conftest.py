@@ -26,9 +26,11 @@ GRACE_SECONDS = 2.0
 def pytest_configure() -> None:
     """Make Ctrl-C an exception also where a script's shell has started the tests in the background.
 
-    Such a shell has SIGINT ignored, and Python leaves it so: tests of Ctrl-C would wait for ever.
+    Such a shell has SIGINT ignored, and Python leaves it so: tests of Ctrl-C would wait for ever. And have no
+    test depend on what servers of debug information say, but those that start one.
     """
     signal.signal(signal.SIGINT, signal.default_int_handler)
+    os.environ["DEBUGINFOD_URLS"] = ""
 
 
 @pytest.fixture(scope="session")

@@ -26,7 +26,7 @@ def test_a_backtrace_is_addresses_or_symbols_innermost_first() -> None:
         assert symbols[0] == "stop_here+0"
         assert symbols[1].startswith("compare+")
         assert symbols[-1].startswith("_start+")
-        assert all(re.fullmatch(r"\w+\+[0-9a-f]+|0x[0-9a-f]+", symbol) for symbol in symbols)
+        assert all(re.fullmatch(r"[\w.@]+\+[0-9a-f]+|0x[0-9a-f]+", symbol) for symbol in symbols)
         assert d.saved_ip == addresses[1]
         assert d.threads[0].backtrace() == addresses
         assert d.threads[0].saved_ip == addresses[1]

@@ -49,6 +49,13 @@ pub(crate) fn find(
     cell.get_or_init(look).clone()
 }
 
+/// The file that was asked for once and is in the cache. Nobody is asked: to have a name for an address is no reason to
+/// fetch a file that may be large.
+pub(crate) fn kept(image: &Image, sources: &SymbolSources) -> Option<DebugFile> {
+    let path = sources.debuginfod.as_ref()?.kept_file(&hex(image.build_id()?))?;
+    open(&path, image)
+}
+
 fn installed(image: &Image, path: &str, directories: &[PathBuf]) -> Option<DebugFile> {
     by_build_id(image, directories).or_else(|| by_link(image, Path::new(path), directories))
 }

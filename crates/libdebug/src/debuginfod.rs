@@ -40,9 +40,15 @@ enum Answer {
 }
 
 impl Debuginfod {
-    /// Servers by their URLs (`http://`), to be asked in this order, and the directory of the cache.
+    /// Servers by their URLs (`http://`; `https://` with the feature `https`), to be asked in this order, and the directory of the cache.
     pub fn new(urls: impl IntoIterator<Item = String>, cache: impl Into<PathBuf>) -> Self {
         Self { urls: urls.into_iter().collect(), cache: cache.into() }
+    }
+
+    /// The file of that build id which the cache has.
+    pub(crate) fn kept_file(&self, build_id: &str) -> Option<PathBuf> {
+        let file = self.cache.join(build_id).join("debuginfo");
+        (cached(&file) == Some(true)).then_some(file)
     }
 
     /// The file of debug information of that build id, in hexadecimal: from the cache, else from the first server that

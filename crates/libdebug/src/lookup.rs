@@ -156,7 +156,7 @@ fn at_step(
         Step::DebugFileTables => by_tables(&debug_file(image, path, sources, step)?.image, address),
         Step::DebugFileInfo => by_info(&debug_file(image, path, sources, step)?.image),
         Step::Network => {
-            let file = debug_file(image, path, sources, step)?;
+            let file = debug_file::kept(image, sources)?;
             by_tables(&file.image, address).or_else(|| by_info(&file.image))
         }
     }

@@ -14,10 +14,11 @@ _told: tuple[list[str], str] | None = None
 def tell_symbol_servers() -> None:
     """Have the engine ask the servers that the environment names, as all clients of debuginfod(8) do.
 
-    Without DEBUGINFOD_URLS nobody is asked, unless a script chooses `libcontext.debuginfod_server`.
+    Without DEBUGINFOD_URLS that is `libcontext.debuginfod_server`; an empty DEBUGINFOD_URLS names nobody.
+    What a script chooses is asked first.
     """
     global _told  # noqa: PLW0603 - what the engine has been told is as global as the environment
-    urls = os.environ.get("DEBUGINFOD_URLS", "").split()
+    urls = os.environ.get("DEBUGINFOD_URLS", libcontext.debuginfod_server).split()
     chosen = libcontext.chosen_debuginfod_server
     if chosen is not None:
         urls = [chosen, *(url for url in urls if url != chosen)]
