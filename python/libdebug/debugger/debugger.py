@@ -352,6 +352,9 @@ class Debugger(Seeing, Source, Migration):
             f"  Path = {self.path}",
             f"  Arch = {self.arch}",
             f"  ASLR = {self._aslr}",
+            f"  Kill on exit = {self._kill_on_exit}",
+            f"  Fast memory = {self._core.fast_memory}",
+            f"  Follow children = {self._core.follow_children}",
             f"  Process ID = {self.process_id}",
         ]
         return "\n".join([*lines, *(f"  Thread {thread.thread_id}" for thread in self.threads)])
