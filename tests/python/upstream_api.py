@@ -211,6 +211,79 @@ UPSTREAM: dict[str, dict[str, str | dict[str, str]]] = {
     "libdebug.debugger.internal_debugger_holder": {"_cleanup_internal_debugger": "()"},
 }
 
+_PRINTED = dict.fromkeys(
+    [
+        "pprint_registers",
+        "pprint_regs",
+        "pprint_registers_all",
+        "pprint_regs_all",
+        "pprint_backtrace",
+        "pprint_maps",
+    ],
+    "()",
+)
+_KEPT = {
+    **dict.fromkeys(
+        [
+            "name",
+            "level",
+            "arch",
+            "snapshot_id",
+            "maps",
+            "regs",
+            "registers",
+            "memory",
+            "mem",
+            "aslr_enabled",
+        ],
+        "attribute",
+    ),
+    **_PRINTED,
+    "pprint_memory": _MEMORY,
+    "save": "(file_path)",
+    "backtrace": "attribute",
+    "diff": "(other)",
+}
+_DIFF = {
+    **dict.fromkeys(("snapshot1", "snapshot2", "level", "regs", "registers", "maps"), "attribute"),
+    **_PRINTED,
+    "pprint_memory": _MEMORY,
+}
+_BORN = dict.fromkeys(("born_threads", "dead_threads", "threads_diff", "threads"), "attribute")
+
+_SNAPSHOTS: dict[str, dict[str, str | dict[str, str]]] = {
+    "libdebug.snapshots.thread.thread_snapshot": {
+        "ThreadSnapshot": {**_KEPT, "thread_id": "attribute", "tid": "attribute"}
+    },
+    "libdebug.snapshots.process.process_snapshot": {
+        "ProcessSnapshot": {**_KEPT, **dict.fromkeys(("process_id", "pid", "threads"), "attribute")}
+    },
+    "libdebug.snapshots.thread.lw_thread_snapshot": {
+        "LightweightThreadSnapshot": dict.fromkeys(("tid", "regs", "level", "arch", "maps"), "attribute")
+    },
+    "libdebug.snapshots.memory.memory_map_snapshot": {
+        "MemoryMapSnapshot": {"content": "attribute", "is_same_identity": "(other)"}
+    },
+    "libdebug.snapshots.memory.memory_map_snapshot_list": {"MemoryMapSnapshotList": {"filter": "(value)"}},
+    "libdebug.snapshots.memory.memory_map_diff_list": {"MemoryMapDiffList": {"filter": "(value)"}},
+    "libdebug.snapshots.memory.memory_map_diff": {
+        "MemoryMapDiff": dict.fromkeys(
+            ("old_map_state", "new_map_state", "has_changed", "content_diff"), "attribute"
+        )
+    },
+    "libdebug.snapshots.memory.snapshot_memory_view": {"SnapshotMemoryView": {}},
+    "libdebug.snapshots.registers.snapshot_registers": {"SnapshotRegisters": {"filter": "(value)"}},
+    "libdebug.snapshots.registers.register_diff": {
+        "RegisterDiff": dict.fromkeys(("old_value", "new_value", "has_changed"), "attribute")
+    },
+    "libdebug.snapshots.registers.register_diff_accessor": {"RegisterDiffAccessor": {}},
+    "libdebug.snapshots.thread.thread_snapshot_diff": {"ThreadSnapshotDiff": _DIFF},
+    "libdebug.snapshots.thread.lw_thread_snapshot_diff": {"LightweightThreadSnapshotDiff": _DIFF},
+    "libdebug.snapshots.process.process_snapshot_diff": {"ProcessSnapshotDiff": {**_DIFF, **_BORN}},
+}
+if _HAS_SNAPSHOTS:
+    UPSTREAM.update(_SNAPSHOTS)
+
 #: The names that the package itself has.
 NAMES = (
     "Breakpoint",
