@@ -211,33 +211,13 @@ UPSTREAM: dict[str, dict[str, str | dict[str, str]]] = {
     "libdebug.debugger.internal_debugger_holder": {"_cleanup_internal_debugger": "()"},
 }
 
-_PRINTED = dict.fromkeys(
-    [
-        "pprint_registers",
-        "pprint_regs",
-        "pprint_registers_all",
-        "pprint_regs_all",
-        "pprint_backtrace",
-        "pprint_maps",
-    ],
-    "()",
+_PRINTED = dict.fromkeys(("pprint_backtrace", "pprint_maps"), "()")
+_PRINTED |= dict.fromkeys(
+    ("pprint_registers", "pprint_regs", "pprint_registers_all", "pprint_regs_all"), "()"
 )
 _KEPT = {
-    **dict.fromkeys(
-        [
-            "name",
-            "level",
-            "arch",
-            "snapshot_id",
-            "maps",
-            "regs",
-            "registers",
-            "memory",
-            "mem",
-            "aslr_enabled",
-        ],
-        "attribute",
-    ),
+    **dict.fromkeys(("name", "level", "arch", "snapshot_id", "aslr_enabled"), "attribute"),
+    **dict.fromkeys(("maps", "regs", "registers", "memory", "mem"), "attribute"),
     **_PRINTED,
     "pprint_memory": _MEMORY,
     "save": "(file_path)",

@@ -48,6 +48,10 @@ class Seeing(MainThread, Children, Handling):
         """Print instructions as the main thread would execute them; the arguments are those of `disasm`."""
         self._main.pprint_disasm(position, n, file)
 
+    def print_backtrace(self) -> None:
+        """Alias for the `pprint_backtrace` method, which prints the frames."""
+        self.pprint_backtrace()
+
     def pprint_registers(self) -> None:
         """Print the main thread's general registers, in the colours of the maps that they point into."""
         self._main.pprint_registers()

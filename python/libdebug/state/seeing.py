@@ -57,6 +57,10 @@ class ThreadSeeing:
         ids = [["process id", str(debugger.process_id)], ["thread id", str(self._core.thread_id)]]
         return html_table([], [*ids, ["state", state]])
 
+    def print_backtrace(self) -> None:
+        """Alias for the `pprint_backtrace` method, which prints the frames."""
+        self.pprint_backtrace()  # type: ignore[attr-defined]
+
     def pprint_registers(self) -> None:
         """Print the general registers, in the colours of the maps that they point into."""
         self._print_registers(everything=False)

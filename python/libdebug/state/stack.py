@@ -55,10 +55,6 @@ class Stack:
 
         pprint_frames(self.frames)
 
-    @alias_of(pprint_backtrace)
-    def print_backtrace(self) -> None:
-        self.pprint_backtrace()
-
     def finish(self, heuristic: str = "backtrace") -> None:
         """Run to the end of the current function: to the caller, behind the call. Also in callbacks.
 
