@@ -40,7 +40,7 @@ def _hint(name: str) -> str:
 
     names = [signal_name(number) for number in range(1, _SIGNALS)]
     upper = name.upper()
-    near = get_close_matches(upper if upper.startswith("SIG") else f"SIG{upper}", names, 1, 0.7)
+    near = get_close_matches(upper if upper.startswith("SIG") else f"SIG{upper}", names, 1, 0.8)
     return f" Did you mean {near[0]}?" if near else ""
 
 
