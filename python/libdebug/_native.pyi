@@ -22,6 +22,15 @@ from libdebug.debugger.handling_core import HandlingCore, SyscallEnter, SyscallE
 from libdebug.debugger.migration_core import MigrationCore
 from libdebug.debugger.source_core import image_of, line_addresses, source_line, variable, variables
 from libdebug.memory.memory_core import MemoryCore
+from libdebug.snapshots.snapshot_core import (
+    KeptThreadCore,
+    SnapshotCore,
+    count_snapshot,
+    has_snapshot_ending,
+    load_snapshot,
+    process_snapshot,
+    thread_snapshot,
+)
 from libdebug.state.thread_context import ThreadContext
 
 _Instruction: TypeAlias = tuple[int, bytes, str, list[str], str, str, int | None, tuple[str, int] | None]
@@ -62,6 +71,8 @@ __all__ = [
 ]
 __all__ += ["Symbol", "SymbolTable", "demangle", "set_symbol_level", "set_symbol_servers"]
 __all__ += ["symbol_in_maps", "symbol_table"]
+__all__ += ["KeptThreadCore", "SnapshotCore", "count_snapshot", "has_snapshot_ending", "load_snapshot"]
+__all__ += ["process_snapshot", "thread_snapshot"]
 __all__ += ["image_of", "line_addresses", "source_line", "variable", "variables"]
 
 class NotDebuggingError(RuntimeError):

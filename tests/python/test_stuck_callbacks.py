@@ -21,7 +21,7 @@ SECONDS = 60
 PPOLL = "271"
 
 SCRIPT = """if True:
-    import signal, threading, time
+    import signal, sys, threading, time
     from libdebug import debugger
     signal.pthread_sigmask(signal.SIG_UNBLOCK, [signal.SIGINT])
     signal.signal(signal.SIGINT, signal.default_int_handler)
@@ -31,10 +31,12 @@ SCRIPT = """if True:
         begun.set()
         while not go_on.is_set():
             pass
+        d.interrupt()
 
     def block(*_):
         begun.set()
         go_on.wait()
+        d.interrupt()
 
     def sleep(*_):
         begun.set()
@@ -87,13 +89,13 @@ def test_ctrl_c_ends_what_waits_for_a_callback(callback: str, name: str) -> None
     except KeyboardInterrupt:
         print("interrupted", flush=True)
     go_on.set()
-    d.interrupt()
     bp = d.breakpoint("counter_function", file="binary")
     d.cont()
     d.wait()
     print(bp.hit_on(d), d.regs.rip == bp.address)
     d.{name}()
-    print("over")
+    # In one piece: the program that was let go may be printing too.
+    sys.stdout.write("over\\n")
     """
     with interpreter(rest, callback) as child:
         pid_of_program(child)

@@ -10,6 +10,7 @@ mod address;
 mod by_address;
 mod by_name;
 mod by_readable;
+mod core_file;
 mod debug_link;
 mod demangle;
 mod dwarf;
@@ -26,6 +27,7 @@ mod table;
 mod unwind;
 
 pub use address::{FileAddress, FileOffset};
+pub use core_file::{CoreFile, CoreMapping, CoreProcess, CoreSegment, CoreThread, GENERAL_REGISTERS};
 pub use debug_link::DebugLink;
 pub use demangle::{Spelling, demangle};
 pub use dwarf::{

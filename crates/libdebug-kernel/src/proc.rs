@@ -168,6 +168,30 @@ pub fn auxiliary(pid: Pid, key: u64) -> Result<Option<u64>> {
     Ok(words.chunks_exact(2).find(|pair| pair[0] == key).map(|pair| pair[1]))
 }
 
+/// The whole auxiliary vector of `pid` (getauxval(3)): pairs of key and value, two words each.
+///
+/// # Errors
+/// [`KernelError::Gone`] when it is dead.
+pub fn auxiliary_vector(pid: Pid) -> Result<Vec<u8>> {
+    read(pid.leader(), "auxv", &format!("/proc/{pid}/auxv"))
+}
+
+/// The arguments of `pid`, each with a zero byte behind it; the process itself can have changed them.
+///
+/// # Errors
+/// [`KernelError::Gone`] when it is dead.
+pub fn command_line(pid: Pid) -> Result<Vec<u8>> {
+    read(pid.leader(), "cmdline", &format!("/proc/{pid}/cmdline"))
+}
+
+/// Whether the kernel chooses addresses of `pid` at random: not under `ADDR_NO_RANDOMIZE` (personality(2)). `None` where
+/// it does not tell.
+pub fn randomizes_addresses(pid: Pid) -> Option<bool> {
+    let text = fs::read_to_string(format!("/proc/{pid}/personality")).ok()?;
+    let flags = u32::from_str_radix(text.trim(), 16).ok()?;
+    Some(flags & libc::ADDR_NO_RANDOMIZE.cast_unsigned() == 0)
+}
+
 /// Keys of the auxiliary vector.
 pub mod auxiliary_key {
     /// The program's entry point, where it is in memory.
@@ -292,6 +316,9 @@ mod tests {
         assert!(tasks(own).unwrap().contains(&own.leader()));
         assert_eq!(status(own.leader()).unwrap().process, own);
         assert!(auxiliary(own, auxiliary_key::ENTRY).unwrap().is_some());
+        assert_eq!(auxiliary_vector(own).unwrap().len() % 16, 0);
+        assert!(!command_line(own).unwrap().is_empty());
+        assert!(randomizes_addresses(own).is_some());
         assert!(matches!(status(Tid(i32::MAX)), Err(KernelError::Gone { .. })));
     }
 }

@@ -440,7 +440,7 @@ pub(crate) fn resolve(
     Ok(found.address)
 }
 
-fn warn(py: Python<'_>, notes: &[Note]) -> PyResult<()> {
+pub(crate) fn warn(py: Python<'_>, notes: &[Note]) -> PyResult<()> {
     notes.iter().try_for_each(|note| say(py, "warning", &note.to_string()))
 }
 

@@ -19,7 +19,11 @@ pub(crate) fn disassemble(
 ) -> PyResult<Vec<Line>> {
     let lines = py.detach(|| thread.disassemble(address, count));
     let lines = lines.map_err(|error| raise(py, Doing::Memory, error))?;
-    Ok(lines.into_iter().map(|line| row(py, line)).collect())
+    Ok(rows(py, lines))
+}
+
+pub(crate) fn rows(py: Python<'_>, lines: Vec<CodeLine>) -> Vec<Line> {
+    lines.into_iter().map(|line| row(py, line)).collect()
 }
 
 fn row(py: Python<'_>, line: CodeLine) -> Line {

@@ -114,6 +114,7 @@ pub(crate) fn raise(py: Python<'_>, doing: Doing, error: Error) -> PyErr {
         | Error::NoSuchSyscall { .. }
         | Error::NoSuchArgument(_)
         | Error::SelfHijack(_)
+        | Error::Snapshot(_)
         | Error::NoSuchMap(_)
         | Error::BadSearch(_) => PyValueError::new_err(text),
         Error::Breakpoint(libdebug::BreakpointError::NoFreeRegister) => {

@@ -15,6 +15,7 @@ mod html;
 mod memory;
 mod memory_key;
 mod memory_search;
+mod memory_source;
 mod migration;
 mod names;
 mod pipe_manager;
@@ -25,6 +26,7 @@ mod settle;
 mod signal_catcher;
 mod signal_info;
 mod slot;
+mod snapshot;
 mod source;
 mod switch_interval;
 mod symbols;
@@ -63,6 +65,11 @@ mod _native {
     use super::registers::{RegisterFile, register_table};
     #[pymodule_export]
     use super::signal_catcher::SignalCatcher;
+    #[pymodule_export]
+    use super::snapshot::{
+        KeptThreadCore, SnapshotCore, count_snapshot, has_snapshot_ending, load_snapshot, process_snapshot,
+        thread_snapshot,
+    };
     #[pymodule_export]
     use super::source::{image_of, line_addresses, source_line, variable, variables};
     #[pymodule_export]

@@ -1,16 +1,16 @@
 //! The memory of the process: `memory[key]`.
 
-use libdebug::{Debugger, Error, FileScope, MapChoice, SearchIn};
+use libdebug::{Error, FileScope, MapChoice, SearchIn};
 use pyo3::exceptions::{PyOSError, PyTypeError, PyValueError};
 use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyList};
 
 use crate::callback::say;
-use crate::debugger::{DebuggerCore, Position, resolve};
+use crate::debugger::Position;
 use crate::error::{Doing, raise};
 use crate::memory_key::{Extent, Key, place};
 use crate::memory_search::{self, Shown};
-use crate::release::Released;
+use crate::memory_source::MemorySource;
 
 /// Up to this size a read is shorter than handing the interpreter to another thread and back.
 const QUICK: usize = 1 << 12;
@@ -22,14 +22,14 @@ const LARGE_BATCH: usize = 1 << 20;
 /// The memory of a process, by address, by symbol, and relative to files.
 #[pyclass(frozen, subclass, mapping, module = "libdebug._native")]
 pub(crate) struct MemoryCore {
-    engine: Released<Debugger>,
+    source: MemorySource,
 }
 
 #[pymethods]
 impl MemoryCore {
     #[new]
-    fn new(core: &Bound<'_, DebuggerCore>) -> Self {
-        Self { engine: Released::new(core.get().engine().clone()) }
+    fn new(core: &Bound<'_, PyAny>) -> PyResult<Self> {
+        Ok(Self { source: MemorySource::of(core)? })
     }
 
     /// Return the bytes that the key names.
@@ -48,6 +48,7 @@ impl MemoryCore {
     /// Change the bytes that the key names. All of the value is written, whatever size the key says.
     fn __setitem__(&self, key: &Bound<'_, PyAny>, value: &Bound<'_, PyAny>) -> PyResult<()> {
         let py = key.py();
+        self.source.engine()?;
         let data = value.cast::<PyBytes>().map_err(|_| {
             PyTypeError::new_err("Invalid type for the value to write to memory. Expected bytes.")
         })?;
@@ -96,7 +97,7 @@ impl MemoryCore {
         let scope = FileScope::parse(file);
         let found = self.resolve(address.py(), &place(address)?, &scope)?;
         if scope == FileScope::Absolute && !skip_absolute_address_validation {
-            self.look(address.py(), |engine| check_mapped(engine, found))?;
+            self.look(address.py(), |source| source.check_mapped(found))?;
         }
         Ok(found)
     }
@@ -120,7 +121,7 @@ impl MemoryCore {
     ) -> PyResult<Vec<u64>> {
         let pattern = memory_search::pattern(value)?;
         let within = SearchIn { maps: MapChoice::parse(file), start, end };
-        self.look(value.py(), |engine| engine.find(&pattern, &within))
+        self.look(value.py(), |source| source.find(&pattern, &within))
     }
 
     /// Return where pointers lie in the maps `where` that lead into the maps `target`, each with where it leads.
@@ -142,7 +143,7 @@ impl MemoryCore {
             |maps: Option<&Bound<'_, PyAny>>| maps.map_or(Ok(MapChoice::All), memory_search::map_choice);
         let (from, to) = (chosen(r#where)?, chosen(target)?);
         let step = usize::try_from(step).unwrap_or(0);
-        self.look(py, |engine| engine.find_pointers(&from, &to, step))
+        self.look(py, |source| source.find_pointers(&from, &to, step))
     }
 
     /// Follow pointers from an address on, at most `max_depth` of them, and return the address and what was found.
@@ -159,7 +160,7 @@ impl MemoryCore {
         max_str_len: i64,
     ) -> PyResult<Bound<'py, PyList>> {
         let shown = Shown::checked(max_depth, min_str_len, max_str_len)?;
-        let found = self.look(py, |engine| engine.telescope(address, shown.depth, shown.max_text))?;
+        let found = self.look(py, |source| source.telescope(address, shown.depth, shown.max_text))?;
         shown.list(py, &found)
     }
 }
@@ -193,16 +194,16 @@ impl MemoryCore {
     fn look<T: Send>(
         &self,
         py: Python<'_>,
-        act: impl FnOnce(&Debugger) -> Result<T, Error> + Send,
+        act: impl FnOnce(&MemorySource) -> Result<T, Error> + Send,
     ) -> PyResult<T> {
-        py.detach(|| act(&self.engine)).map_err(|error| raise(py, Doing::Memory, error))
+        py.detach(|| act(&self.source)).map_err(|error| raise(py, Doing::Memory, error))
     }
 
     /// Appends the bytes of many small places, which are `all` bytes together.
     fn append_places(&self, list: &Bound<'_, PyList>, places: &[(u64, usize)], all: usize) -> PyResult<()> {
         let py = list.py();
         let mut buffer = vec![0; all];
-        let read = py.detach(|| self.engine.read_memory_places(places, &mut buffer));
+        let read = py.detach(|| self.source.read_places(places, &mut buffer));
         read.map_err(|error| os_error(py, Failure::Engine(error)))?;
         let mut rest = buffer.as_slice();
         for &(_, size) in places {
@@ -220,14 +221,10 @@ impl MemoryCore {
         address: u64,
         size: usize,
     ) -> Option<Result<Bound<'py, PyBytes>, Failure>> {
-        if size > QUICK || !self.engine.is_settled() {
+        if size > QUICK || !self.source.is_settled() {
             return None;
         }
-        let read = |buffer: &mut [u8]| {
-            let done = self.engine.at_once(|engine| engine.read_memory_into(address, buffer));
-            done.unwrap_or(Err(Error::WouldWait))
-        };
-        match filled(py, size, read) {
+        match filled(py, size, |buffer| self.source.read_at_once(address, buffer)) {
             Err(Failure::Engine(Error::WouldWait)) => None,
             done => Some(done),
         }
@@ -237,19 +234,20 @@ impl MemoryCore {
         if let Some(done) = self.bytes_at_once(py, address, size) {
             return done;
         }
-        py.detach(|| self.engine.check_readable(address, size)).map_err(Failure::Engine)?;
-        filled(py, size, |buffer| py.detach(|| self.engine.read_memory_into(address, buffer)))
+        py.detach(|| self.source.check_readable(address, size)).map_err(Failure::Engine)?;
+        filled(py, size, |buffer| py.detach(|| self.source.read_into(address, buffer)))
     }
 
     fn write_at(&self, py: Python<'_>, address: u64, data: &[u8]) -> Result<(), Failure> {
-        py.detach(|| self.engine.write_memory(address, data)).map_err(Failure::Engine)
+        let engine = self.source.engine().map_err(Failure::Python)?;
+        py.detach(|| engine.write_memory(address, data)).map_err(Failure::Engine)
     }
 
     fn resolve(&self, py: Python<'_>, place: &Position, scope: &FileScope) -> PyResult<u64> {
         if matches!((place, scope), (Position::Symbol(_), FileScope::Absolute)) {
             return Err(PyValueError::new_err("Cannot use `absolute` backing file with symbols."));
         }
-        resolve(py, &self.engine, place, scope, Doing::Memory)
+        self.source.resolve(py, place, scope)
     }
 
     /// An end that is an address need not be mapped itself: nothing is read there.
@@ -302,11 +300,6 @@ impl MemoryCore {
         }
         Ok(address)
     }
-}
-
-fn check_mapped(engine: &Debugger, address: u64) -> Result<(), Error> {
-    let is_mapped = engine.maps()?.iter().any(|map| map.contains(address));
-    if is_mapped { Ok(()) } else { Err(Error::NotMapped { address, file: String::new() }) }
 }
 
 fn invalid_range() -> PyErr {

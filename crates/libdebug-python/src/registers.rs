@@ -66,7 +66,7 @@ pub(crate) fn register_table() -> Vec<(&'static str, &'static str, u16)> {
     listed().map(|register| (register.name, word(register.class), register.bits)).collect()
 }
 
-const fn word(class: RegisterClass) -> &'static str {
+pub(crate) const fn word(class: RegisterClass) -> &'static str {
     match class {
         RegisterClass::General => "general",
         RegisterClass::Special => "special",

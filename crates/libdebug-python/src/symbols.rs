@@ -251,6 +251,10 @@ impl SymbolTable {
 }
 
 impl SymbolTable {
+    pub(crate) fn of(symbols: Symbols) -> Self {
+        Self { symbols }
+    }
+
     fn chosen<'py>(
         &self,
         py: Python<'py>,

@@ -225,6 +225,9 @@ pub enum Error {
     /// The debugger's thread is gone: it was terminated, or this process was forked from the one that made it.
     #[error("this debugger was terminated, or made before a fork: make a new one")]
     Terminated,
+    /// A snapshot that cannot answer, or be made.
+    #[error(transparent)]
+    Snapshot(#[from] crate::snapshot::SnapshotError),
     /// The input or output of the process.
     #[error(transparent)]
     Io(#[from] crate::io::IoError),

@@ -70,6 +70,7 @@ mod search;
 mod session;
 mod signal;
 mod site;
+mod snapshot;
 mod source;
 mod space;
 mod step;
@@ -113,6 +114,10 @@ pub use registers::cpu_has;
 pub use search::{MapChoice, SearchIn, Telescope};
 pub use session::StopReason;
 pub use signal::{CatcherSpec, SignalCatcher};
+pub use snapshot::{
+    Content, KeptRegisters, KeptThread, MapDiff, RegisterChange, Snapshot, SnapshotDiff, SnapshotError,
+    SnapshotFormat, SnapshotHost, SnapshotKind, SnapshotLevel,
+};
 pub use source::SourceLocation;
 pub use symbol_sources::{SharedSymbolSources, SymbolLevel, SymbolSources};
 pub use symbols::{FileScope, Note, Resolved};

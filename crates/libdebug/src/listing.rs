@@ -182,6 +182,23 @@ impl FileSymbols {
         found
     }
 
+    /// Symbols that somebody has written down.
+    pub(crate) fn of_listed<'s>(path: &str, symbols: impl Iterator<Item = ListedSymbol<'s>>) -> Self {
+        let mut reading = Reading { references: Vec::new(), rows: Vec::new() };
+        for symbol in symbols {
+            let source = reading.source(symbol.reference_file, || symbol.reference_build_id.to_owned());
+            let (start, end, name) = (symbol.start, symbol.end, symbol.name.into());
+            reading.rows.push(Row { start, end, reach: 0, name, source });
+        }
+        reading.finish(path)
+    }
+
+    /// Whether an address lies between the first and the last symbol.
+    fn spans(&self, address: FileAddress) -> bool {
+        let (first, last) = (self.rows.first(), self.rows.last());
+        first.zip(last).is_some_and(|(first, last)| (first.start..last.reach).contains(&address.0))
+    }
+
     fn read(image: &Image, path: &str, sources: &SymbolSources, level: SymbolLevel) -> Self {
         let mut reading = Reading { references: Vec::new(), rows: Vec::new() };
         reading.add(path, image, image.symbols());
@@ -226,21 +243,24 @@ impl Reading {
     }
 
     fn add<'s>(&mut self, path: &str, image: &Image, symbols: impl Iterator<Item = Symbol<'s>>) {
-        let source = match self.references.iter().position(|reference| reference.path == path) {
-            Some(known) => known,
-            None => {
-                let build_id = image.build_id().map(hex).unwrap_or_default();
-                self.references.push(Reference { path: path.to_owned(), build_id });
-                self.references.len() - 1
-            }
-        };
+        let source = self.source(path, || image.build_id().map(hex).unwrap_or_default());
         self.rows.extend(symbols.map(|symbol| Row {
             start: symbol.address.0,
             end: symbol.address.0.saturating_add(symbol.size),
             reach: 0,
             name: symbol.name.into(),
-            source: u32::try_from(source).unwrap_or(u32::MAX),
+            source,
         }));
+    }
+
+    /// The number of the file that says that a symbol is there.
+    fn source(&mut self, path: &str, build_id: impl FnOnce() -> String) -> u32 {
+        let known = self.references.iter().position(|reference| reference.path == path);
+        let place = known.unwrap_or_else(|| {
+            self.references.push(Reference { path: path.to_owned(), build_id: build_id() });
+            self.references.len() - 1
+        });
+        u32::try_from(place).unwrap_or(u32::MAX)
     }
 
     fn finish(mut self, path: &str) -> FileSymbols {
@@ -297,10 +317,29 @@ pub struct MappedSymbols {
     pub symbols: Arc<FileSymbols>,
     /// By how much addresses in the process are greater than in the file.
     pub load_bias: u64,
-    image: Arc<Image>,
+    image: Option<Arc<Image>>,
+}
+
+impl MappedSymbols {
+    /// Symbols of a file that is not there any more.
+    pub(crate) fn without_image(symbols: Arc<FileSymbols>, load_bias: u64) -> Self {
+        Self { symbols, load_bias, image: None }
+    }
+
+    fn holds(&self, address: FileAddress) -> bool {
+        match &self.image {
+            Some(image) => image.loads(address),
+            None => self.symbols.spans(address),
+        }
+    }
 }
 
 impl SymbolTable {
+    pub(crate) fn with(mut self, others: impl IntoIterator<Item = MappedSymbols>) -> Self {
+        self.files.extend(others);
+        self
+    }
+
     /// The files, the program first.
     #[must_use]
     pub fn files(&self) -> &[MappedSymbols] {
@@ -340,7 +379,7 @@ impl SymbolTable {
     #[must_use]
     pub fn file_at(&self, address: u64) -> Option<(&MappedSymbols, FileAddress)> {
         let in_file = |file: &MappedSymbols| FileAddress::from_process(address, file.load_bias);
-        let file = self.files.iter().find(|file| file.image.loads(in_file(file)))?;
+        let file = self.files.iter().find(|file| file.holds(in_file(file)))?;
         Some((file, in_file(file)))
     }
 }
@@ -366,7 +405,11 @@ impl Debugger {
 }
 
 pub(crate) fn symbols(space: &dyn AddressSpace) -> Result<SymbolTable> {
-    let sources = space.symbol_sources();
+    symbols_from(space, space.symbol_sources())
+}
+
+/// As [`symbols`], from other sources than those of the address space.
+pub(crate) fn symbols_from(space: &dyn AddressSpace, sources: Arc<SymbolSources>) -> Result<SymbolTable> {
     if sources.level == SymbolLevel::Disabled {
         return Err(Error::SymbolsDisabled);
     }
@@ -375,7 +418,7 @@ pub(crate) fn symbols(space: &dyn AddressSpace) -> Result<SymbolTable> {
         Some(MappedSymbols {
             load_bias: file.bias(&image)?,
             symbols: listed(&image, &file.path, &sources),
-            image,
+            image: Some(image),
         })
     });
     Ok(SymbolTable { files: files.collect() })

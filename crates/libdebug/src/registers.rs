@@ -60,6 +60,10 @@ impl RegisterCache {
         self.general.as_ref()
     }
 
+    pub(crate) fn extended(&self) -> Option<&[u8]> {
+        self.extended.as_deref()
+    }
+
     pub(crate) fn has(&self, block: Block) -> bool {
         match block {
             Block::General => self.general.is_some(),

@@ -14,7 +14,7 @@ use crate::space::AddressSpace;
 const CHUNK: usize = 256 << 10;
 const PAGE: u64 = 4096;
 /// Holes up to this size are read rather than skipped: two system calls cost more.
-const SMALL_HOLE: u64 = 16 << 10;
+pub(crate) const SMALL_HOLE: u64 = 16 << 10;
 
 /// Lets the host end what takes long, as Ctrl-C does.
 pub(crate) struct Patience<'a> {
@@ -92,7 +92,7 @@ pub(crate) fn merged(maps: &[Map]) -> Vec<Range<u64>> {
     merge(maps.iter().map(|map| map.start..map.end), 0)
 }
 
-fn merge(parts: impl Iterator<Item = Range<u64>>, largest_hole: u64) -> Vec<Range<u64>> {
+pub(crate) fn merge(parts: impl Iterator<Item = Range<u64>>, largest_hole: u64) -> Vec<Range<u64>> {
     let mut merged: Vec<Range<u64>> = Vec::new();
     for part in parts {
         match merged.last_mut() {

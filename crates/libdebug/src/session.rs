@@ -17,6 +17,7 @@ use crate::host::Host;
 use crate::io::{Foreground, ProcessIo};
 use crate::mailbox::lock;
 use crate::registers::RegisterCache;
+use crate::snapshot::SnapshotCount;
 use crate::symbol_sources::SharedSymbolSources;
 use crate::syscall::SyscallSide;
 use crate::tree::Link;
@@ -258,6 +259,7 @@ pub(crate) struct Session {
     maps: Mutex<Option<(u64, Arc<[proc::Map]>)>>,
     /// The images of those maps, for looks at stacks.
     pub(crate) modules: ModulesSlot,
+    pub(crate) snapshots: SnapshotCount,
 }
 
 impl Session {
@@ -274,6 +276,7 @@ impl Session {
             traps: RwLock::new(BTreeMap::new()),
             maps: Mutex::new(None),
             modules: ModulesSlot::default(),
+            snapshots: SnapshotCount::default(),
         }
     }
 
@@ -399,6 +402,7 @@ pub(crate) struct ThreadCell {
     /// The signal of the group-stop that it is in, 0 for none: it stays in it while its process runs.
     group_stop: AtomicI32,
     death: Mutex<Option<Option<Death>>>,
+    pub(crate) snapshots: SnapshotCount,
 }
 
 impl ThreadCell {
@@ -411,6 +415,7 @@ impl ThreadCell {
             parked: AtomicBool::new(false),
             group_stop: AtomicI32::new(0),
             death: Mutex::new(None),
+            snapshots: SnapshotCount::default(),
         }
     }
 

@@ -65,10 +65,13 @@ impl AddressSpace for LiveSpace<'_> {
         self.debugger.read_some(&self.session, address, buffer)
     }
 
-    /// Pages of a file have content before they are in memory, and so have those that processes share.
+    /// Pages of a file have content before they are in memory, and so have those that processes share, and the kernel's
+    /// own (`[vdso]`, `[vvar]`).
     fn populated(&self, map: &proc::Map) -> Vec<Range<u64>> {
         let whole = map.start..map.end;
-        if map.has_file() || !map.is_private() {
+        let is_anonymous =
+            ["", "[heap]", "[stack]"].contains(&map.path.as_str()) || map.path.starts_with("[anon:");
+        if !is_anonymous || !map.is_private() {
             return vec![whole];
         }
         self.session.memory().populated(whole.clone()).unwrap_or_else(|| vec![whole])

@@ -147,7 +147,7 @@ impl Debugger {
     }
 }
 
-fn resolve_address(space: &dyn AddressSpace, address: u64, scope: &FileScope) -> Result<Resolved> {
+pub(crate) fn resolve_address(space: &dyn AddressSpace, address: u64, scope: &FileScope) -> Result<Resolved> {
     if *scope == FileScope::Absolute {
         return Ok(Resolved::plain(address, Vec::new()));
     }
@@ -163,7 +163,7 @@ fn resolve_address(space: &dyn AddressSpace, address: u64, scope: &FileScope) ->
     Ok(Resolved::plain(file.absolute(address)?, notes))
 }
 
-fn resolve_symbol(space: &dyn AddressSpace, symbol: &str, scope: &FileScope) -> Result<Resolved> {
+pub(crate) fn resolve_symbol(space: &dyn AddressSpace, symbol: &str, scope: &FileScope) -> Result<Resolved> {
     let sources = space.symbol_sources();
     if sources.level == SymbolLevel::Disabled {
         return Err(Error::SymbolsDisabled);
@@ -258,7 +258,7 @@ pub(crate) fn image_at(
 
 const PAGE: u64 = 4096;
 
-fn split_offset(symbol: &str) -> Result<(&str, u64)> {
+pub(crate) fn split_offset(symbol: &str) -> Result<(&str, u64)> {
     // Mangled and demangled C++ names can hold a plus (`operator+`): only a hexadecimal tail is an offset.
     let Some((name, tail)) = symbol.rsplit_once('+') else { return Ok((symbol, 0)) };
     let digits = tail.strip_prefix("0x").unwrap_or(tail);

@@ -285,6 +285,14 @@ impl Thread {
         }
     }
 
+    /// Both blocks of registers: the general ones, and the XSAVE area.
+    pub(crate) fn register_blocks(&self) -> Result<(GeneralRegisters, Vec<u8>)> {
+        let general = self.with_block(Block::General, |cache| cache.general().copied().map(Ok))?;
+        let extended =
+            self.with_block(Block::Extended, |cache| cache.extended().map(|area| Ok(area.to_vec())))?;
+        Ok((general, extended))
+    }
+
     fn stop_number(&self) -> u64 {
         self.session.as_ref().map_or(0, |session| session.stops.load(Ordering::Acquire))
     }

@@ -177,7 +177,7 @@ fn a_step_over_a_handled_call_is_its_exit() {
 fn check_invocation(debugger: &Debugger, thread: &Thread) {
     const NAMES: [&str; 8] = ["rip", "rax", "orig_rax", "rcx", "r11", "rdi", "rsp", "eflags"];
     let before = NAMES.map(|name| thread.register(name).unwrap());
-    let pid = debugger.pid().unwrap().0.into();
+    let pid = i64::from(debugger.pid().unwrap().0);
     assert_eq!(thread.invoke_syscall(number("getpid"), &[]).unwrap(), pid);
     assert_eq!(NAMES.map(|name| thread.register(name).unwrap()), before);
 }

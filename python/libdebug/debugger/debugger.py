@@ -11,6 +11,7 @@ from libdebug.debugger.internal_debugger_holder import hold
 from libdebug.debugger.migration import Migration
 from libdebug.debugger.program import Program
 from libdebug.debugger.seeing import Seeing
+from libdebug.debugger.snapshots import Snapshots
 from libdebug.debugger.source import Source
 from libdebug.liblog import liblog
 from libdebug.utils.oop.alias import alias_of
@@ -28,7 +29,7 @@ if TYPE_CHECKING:
 _SHORT_LIMIT = 0.01
 
 
-class Debugger(Seeing, Source, Migration):
+class Debugger(Seeing, Source, Migration, Snapshots):
     """A debugger: one program or process at a time. The function `libdebug.debugger` makes them.
 
     What concerns a thread (registers, signals, steps) is the main thread's here; `threads` has them all. An

@@ -8,16 +8,15 @@ from libdebug.debugger.children import Children
 from libdebug.debugger.handling import Handling
 from libdebug.debugger.main_thread import MainThread
 from libdebug.liblog import liblog
+from libdebug.utils.memory_printing import MemoryPrinting
 from libdebug.utils.oop.alias import alias_of
 
 TYPE_CHECKING = False  # importing `typing` takes longer than all the rest
 if TYPE_CHECKING:
     from libdebug.data.instruction import Instruction
 
-_WORD = 8
 
-
-class Seeing(MainThread, Children, Handling):
+class Seeing(MainThread, Children, Handling, MemoryPrinting):
     """Disassembly and pretty printing of a process and of its main thread."""
 
     def disasm(
@@ -95,50 +94,12 @@ class Seeing(MainThread, Children, Handling):
         liblog.warning("`print_maps` is deprecated: use `pprint_maps`.")
         self.pprint_maps()
 
-    def pprint_memory(
-        self,
-        start: int | str,
-        end: int | str,
-        file: str = "hybrid",
-        override_word_size: int | None = None,
-        integer_mode: bool = False,
-    ) -> None:
-        """Print memory: bytes with the letters that they are, or numbers.
-
-        Args:
-            start: the first address, or a symbol.
-            end: the first address behind; where it lies before `start`, they are exchanged, with a warning.
-            file: what both are relative to, as for `breakpoint`.
-            override_word_size: how many bytes belong together; None for a pointer's 8.
-            integer_mode: whether words are shown as numbers, least significant byte first in memory.
-
-        Raises:
-            ValueError: something is not mapped, there is no such symbol, or the size is not positive.
-        """
-        from libdebug.utils.pretty import memory_lines, print_lines
-
-        word = _WORD if override_word_size is None else override_word_size
-        if word < 1:
-            raise ValueError("override_word_size must be greater than 0.")
-        first, behind = self.resolve_position(start, file), self._resolve_end(end, file)
-        if first > behind:
-            liblog.warning("The start lies behind the end: they are exchanged.")
-            first, behind = self.resolve_position(end, file), self._resolve_end(start, file)
-        data = self.memory[first, behind - first, "absolute"]
-        print_lines(memory_lines(first, data, word, self.maps if integer_mode else None))
-
     def _repr_html_(self) -> str:
         from libdebug._native import html_table
 
         # The lines of the text, each of which names something.
         lines = [line.partition(" = ") for line in repr(self).splitlines()[1:]]
         return html_table([], [[name.strip(), value] for name, _, value in lines])
-
-    def _resolve_end(self, end: int | str, file: str) -> int:
-        """Return an address that need not be mapped itself, as nothing is read there."""
-        if isinstance(end, str) or end == 0:
-            return self.resolve_position(end, file)
-        return self.resolve_position(end - 1, file) + 1
 
     def _maps_or_none(self) -> MemoryMapList:
         """Return the maps; an empty list when the process has ended."""

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 
     from libdebug._native import DebuggerCore
     from libdebug.data.memory_map_list import MemoryMapList
+    from libdebug.snapshots.snapshot_core import SnapshotCore
 
 #: What is copied twice stays in the cache of a core in between.
 _PIECE = 256 << 10
@@ -34,14 +35,14 @@ class AbstractMemoryView(MemoryCore):
     path of a mapped file. Reads show the program's own bytes, never a breakpoint.
     """
 
-    def __init__(self, core: DebuggerCore) -> None:
-        """Show the memory of an engine's process."""
+    def __init__(self, core: DebuggerCore | SnapshotCore) -> None:
+        """Show the memory of an engine's process, or of a snapshot."""
         self._core = core
 
     @property
     def maps(self) -> MemoryMapList:
         """The memory maps, as they were when the process stopped."""
-        return live_maps(self._core)
+        return live_maps(self._core)  # type: ignore[arg-type]
 
     def read_into(self, address: int, buffer: bytearray | memoryview | mmap) -> None:
         """Fill a buffer with what lies from a virtual address on: faster than new bytes each time.

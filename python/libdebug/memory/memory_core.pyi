@@ -7,6 +7,7 @@ from typing import Any, Self
 from typing_extensions import disjoint_base
 
 from libdebug._native import DebuggerCore
+from libdebug.snapshots.snapshot_core import SnapshotCore
 
 __all__ = ["MemoryCore"]
 
@@ -14,7 +15,7 @@ __all__ = ["MemoryCore"]
 class MemoryCore:
     """The memory of a process, by address, by symbol, and relative to files."""
 
-    def __new__(cls, core: DebuggerCore) -> Self: ...
+    def __new__(cls, core: DebuggerCore | SnapshotCore) -> Self: ...
     def __getitem__(self, key: Any, /) -> bytes:
         """Return the bytes that the key names."""
 

@@ -9,18 +9,19 @@ TYPE_CHECKING = False  # importing `typing` takes longer than all the rest
 if TYPE_CHECKING:
     from libdebug._native import ThreadCore
     from libdebug.data.frame import Frame
+    from libdebug.snapshots.snapshot_core import KeptThreadCore
 
 #: What `finish` can go by, and whether that is by steps.
 _HEURISTICS = {"backtrace": False, "step-mode": True}
 
 
-class Stack:
-    """What threads, and debuggers for their main thread, tell of a stack."""
+class StackFrames:
+    """What threads, debuggers for their main thread, and snapshots tell of a stack."""
 
     __slots__ = ()
 
     @property
-    def _stack_core(self) -> ThreadCore:
+    def _stack_core(self) -> ThreadCore | KeptThreadCore:
         raise NotImplementedError
 
     def backtrace(self, as_symbols: bool = False) -> list[int] | list[str]:
@@ -54,6 +55,16 @@ class Stack:
         from libdebug.utils.pprint_frames import pprint_frames
 
         pprint_frames(self.frames)
+
+
+class Stack(StackFrames):
+    """What threads, and debuggers for their main thread, do with a stack."""
+
+    __slots__ = ()
+
+    @property
+    def _stack_core(self) -> ThreadCore:
+        raise NotImplementedError
 
     def finish(self, heuristic: str = "backtrace") -> None:
         """Run to the end of the current function: to the caller, behind the call. Also in callbacks.

@@ -9,6 +9,7 @@ from libdebug.liblog import liblog
 from libdebug.state.seeing import ThreadSeeing
 from libdebug.state.stack import Stack
 from libdebug.state.thread_handlers import ThreadHandlers
+from libdebug.state.thread_snapshots import ThreadSnapshots
 from libdebug.utils.oop.alias import alias_of
 
 TYPE_CHECKING = False  # importing `typing` takes longer than all the rest
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
     from libdebug.memory.abstract_memory_view import AbstractMemoryView
 
 
-class ThreadContext(ThreadHandlers, ThreadSeeing, Stack, metaclass=ABCMeta):
+class ThreadContext(ThreadHandlers, ThreadSeeing, ThreadSnapshots, Stack, metaclass=ABCMeta):
     """One thread of the process under debug.
 
     It outlives the thread: its ids and last registers can still be read.

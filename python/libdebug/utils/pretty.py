@@ -20,12 +20,13 @@ from libdebug.utils.colours import (
 
 TYPE_CHECKING = False  # importing `typing` takes longer than all the rest
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable, Iterator, Sequence
 
     from libdebug._native import Registers
     from libdebug.data.instruction import Instruction
     from libdebug.data.memory_map import MemoryMap
     from libdebug.data.memory_map_list import MemoryMapList
+    from libdebug.snapshots.registers.snapshot_registers import SnapshotRegisters
 
 _LINE_BYTES = 16
 _POINTER_BYTES = 8
@@ -67,21 +68,27 @@ def map_lines(maps: Iterable[MemoryMap]) -> Iterator[str]:
         yield f"{colour}{place} {one.backing_file}{RESET if colour else ''}"
 
 
-def register_lines(registers: Registers, maps: MemoryMapList, *, everything: bool) -> Iterator[str]:
+def register_lines(
+    registers: Registers | SnapshotRegisters,
+    maps: MemoryMapList,
+    *,
+    everything: bool,
+    table: Sequence[tuple[str, str, int]] | None = None,
+) -> Iterator[str]:
     """Yield registers with their values, a line each, and where those point that are addresses.
 
     Args:
         registers: those of one thread.
         maps: the maps of the process; none after its end.
         everything: whether those beside the general ones are shown too.
+        table: which registers there are; None for those of this processor.
     """
-    for name in _register_names(everything=everything):
-        yield f"{RED}{name}{RESET}\t{_register(name, getattr(registers, name), maps)}"
+    for name in register_names(register_table() if table is None else table, everything=everything):
+        yield f"{RED}{name}{RESET}\t{register_text(name, getattr(registers, name), maps)}"
 
 
-def _register_names(*, everything: bool) -> Iterator[str]:
+def register_names(table: Sequence[tuple[str, str, int]], *, everything: bool) -> Iterator[str]:
     """Yield the registers that are no part of another one that is shown."""
-    table = register_table()
     widest = max((bits for _, kind, bits in table if kind == "vector"), default=0)
     for name, kind, bits in table:
         if kind == "general":
@@ -94,7 +101,8 @@ def _register_names(*, everything: bool) -> Iterator[str]:
             yield name
 
 
-def _register(name: str, value: float, maps: MemoryMapList) -> str:
+def register_text(name: str, value: float, maps: MemoryMapList) -> str:
+    """Return the value of a register, and where it points."""
     if not isinstance(value, int):
         return repr(value)
     if name == "eflags":

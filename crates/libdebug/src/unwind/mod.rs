@@ -129,6 +129,15 @@ impl<'a> Walk<'a> {
         Frame { pc: passed.pc, cfa, file, symbol, is_signal_frame, registers: passed.registers }
     }
 
+    /// All frames that are left, with their symbols.
+    pub(crate) fn described(&mut self) -> Vec<Frame> {
+        let mut frames = Vec::new();
+        while let Some(passed) = self.next() {
+            frames.push(self.describe(&passed));
+        }
+        frames
+    }
+
     fn unwind(&mut self, place: &Place) -> Option<CallerFrame> {
         let caller = match self.unwind_by_table(place) {
             Ok(caller) => caller,
@@ -234,13 +243,7 @@ impl Thread {
     /// # Errors
     /// As [`Thread::register`].
     pub fn frames(&self) -> Result<Vec<Frame>> {
-        self.walk(|walk| {
-            let mut frames = Vec::new();
-            while let Some(passed) = walk.next() {
-                frames.push(walk.describe(&passed));
-            }
-            frames
-        })
+        self.walk(|walk| walk.described())
     }
 
     /// The address that the current function returns to.
