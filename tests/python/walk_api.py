@@ -10,6 +10,7 @@ import importlib
 import inspect
 import pkgutil
 import sys
+import textwrap
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -55,7 +56,26 @@ def members(owner: type) -> dict[str, str]:
     names |= {
         name for base in ours for name in vars(base).get("__annotations__", {}) if not name.startswith("_")
     }
+    names |= {name for base in ours for name in _set_on_self(base)}
     return {name: _shape(owner, name) for name in sorted(names)}
+
+
+def _set_on_self(base: type) -> set[str]:
+    """Return the attributes that a class gives its objects as they are made."""
+    try:
+        source = textwrap.dedent(inspect.getsource(base.__init__))  # type: ignore[misc]
+    except (OSError, TypeError):
+        return set()
+    targets = [
+        node
+        for node in ast.walk(ast.parse(source))
+        if isinstance(node, ast.Attribute) and isinstance(node.ctx, ast.Store)
+    ]
+    return {
+        node.attr
+        for node in targets
+        if isinstance(node.value, ast.Name) and node.value.id == "self" and not node.attr.startswith("_")
+    }
 
 
 def _is_pythons(base: type) -> bool:

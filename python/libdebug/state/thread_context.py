@@ -363,9 +363,6 @@ class ThreadContext(ThreadHandlers, ThreadSeeing, ThreadSnapshots, Stack, metacl
     def set_as_dead(self) -> None:
         """Do nothing: libdebug tells itself so that a thread has ended, which the engine knows here."""
 
-    def notify_snapshot_taken(self) -> None:
-        """Do nothing: libdebug counts its snapshots so, which are counted as they are made here."""
-
     def __repr__(self) -> str:
         """Return the ids and the place of the thread, a line each."""
         state = "dead" if self.dead else "running" if self.running else "stopped"
