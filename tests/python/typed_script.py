@@ -34,6 +34,12 @@ if TYPE_CHECKING:
     from libdebug.data.symbol import Symbol
     from libdebug.data.symbol_list import SymbolList
     from libdebug.memory.abstract_memory_view import AbstractMemoryView
+    from libdebug.snapshots.memory.memory_map_diff import MemoryMapDiff
+    from libdebug.snapshots.process.process_snapshot import ProcessSnapshot
+    from libdebug.snapshots.process.process_snapshot_diff import ProcessSnapshotDiff
+    from libdebug.snapshots.registers.register_diff import RegisterDiff
+    from libdebug.snapshots.thread.lw_thread_snapshot import LightweightThreadSnapshot
+    from libdebug.snapshots.thread.thread_snapshot import ThreadSnapshot
 
 
 def make() -> Debugger:
@@ -302,6 +308,30 @@ def streams(pipe: PipeManager) -> None:
     pipe.close_stdin()
     pipe.close()
     print(sent, pair, ready)
+
+
+def snapshots(d: Debugger, thread: ThreadContext) -> None:
+    whole: ProcessSnapshot = d.create_snapshot("full", name="before")
+    one: ThreadSnapshot = thread.create_snapshot("writable")
+    loaded: ThreadSnapshot | ProcessSnapshot = d.load_snapshot("file.json")
+    whole.save("file.ldsnap")
+    few: list[LightweightThreadSnapshot] = whole.threads
+    for kept in (whole, one, few[0], loaded):
+        print(kept.name, kept.level, kept.arch, kept.snapshot_id, kept.aslr_enabled, kept.saved_ip)
+        print(kept.maps.filter("binary")[0].content, kept.maps[0].is_same_identity(kept.maps[1]))
+        print(kept.regs.filter(1), kept.registers.raw("rax"), kept.memory[0x1000, 8], kept.mem.find(b"x"))
+        print(kept.backtrace(), kept.frames, kept.disasm(), kept.resolve_position("main"))
+        kept.pprint_registers()
+        kept.pprint_maps()
+        kept.pprint_memory(0x1000, 0x1010)
+    print(whole.process_id, whole.pid, one.thread_id, one.tid)
+    changes: ProcessSnapshotDiff = whole.diff(loaded)
+    print(changes.born_threads, changes.dead_threads, changes.threads_diff, changes.threads, changes.level)
+    print(changes.snapshot1, changes.snapshot2, changes.regs.changed, changes.registers)
+    changed: MemoryMapDiff = changes.maps.filter("stack")[0]
+    print(changed.old_map_state, changed.new_map_state, changed.has_changed, changed.content_diff)
+    rax: RegisterDiff = changes.regs.rax
+    print(rax.old_value, rax.new_value, rax.has_changed)
 
 
 def printing(owner: Debugger | ThreadContext, d: Debugger) -> None:

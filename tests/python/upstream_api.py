@@ -242,7 +242,7 @@ _SNAPSHOTS: dict[str, dict[str, str | dict[str, str]]] = {
         "LightweightThreadSnapshot": dict.fromkeys(("tid", "regs", "level", "arch", "maps"), "attribute")
     },
     "libdebug.snapshots.memory.memory_map_snapshot": {
-        "MemoryMapSnapshot": {"content": "attribute", "is_same_identity": "(other)"}
+        "MemoryMapSnapshot": {**_MAP, "content": "attribute", "is_same_identity": "(other)"}
     },
     "libdebug.snapshots.memory.memory_map_snapshot_list": {"MemoryMapSnapshotList": {"filter": "(value)"}},
     "libdebug.snapshots.memory.memory_map_diff_list": {"MemoryMapDiffList": {"filter": "(value)"}},
@@ -251,7 +251,7 @@ _SNAPSHOTS: dict[str, dict[str, str | dict[str, str]]] = {
             ("old_map_state", "new_map_state", "has_changed", "content_diff"), "attribute"
         )
     },
-    "libdebug.snapshots.memory.snapshot_memory_view": {"SnapshotMemoryView": {}},
+    "libdebug.snapshots.memory.snapshot_memory_view": {"SnapshotMemoryView": _MEMORY_VIEW},
     "libdebug.snapshots.registers.snapshot_registers": {"SnapshotRegisters": {"filter": "(value)"}},
     "libdebug.snapshots.registers.register_diff": {
         "RegisterDiff": dict.fromkeys(("old_value", "new_value", "has_changed"), "attribute")
@@ -345,6 +345,7 @@ _OWN_HANDLERS = (
 )
 _DOCUMENTED = "print_backtrace print_registers print_regs print_registers_all print_regs_all"
 _LOOKING = "disasm pprint_disasm frames siginfo variables call invoke_syscall answer_syscall"
+_OF_SNAPSHOTS = f"{_DOCUMENTED} disasm frames pprint_disasm resolve_position saved_ip"
 _LIST = "append clear copy count extend index insert pop remove reverse sort"
 
 #: What only this package has: class -> names.
@@ -359,6 +360,14 @@ NEW: dict[str, str] = {
     "SignalCatcher": "is_enabled thread_id",
     "Registers": "raw",
     **dict.fromkeys(("AbstractMemoryView", "DirectMemoryView", "ChunkedMemoryView"), "read_into read_many"),
+    **dict.fromkeys(("ThreadSnapshot", "ProcessSnapshot"), _OF_SNAPSHOTS),
+    "LightweightThreadSnapshot": (
+        f"{_OF_SNAPSHOTS} aslr_enabled backtrace diff mem memory name pprint_backtrace pprint_maps pprint_memory "
+        "pprint_registers pprint_registers_all pprint_regs pprint_regs_all registers save snapshot_id thread_id"
+    ),
+    "SnapshotMemoryView": "read_into read_many",
+    "SnapshotRegisters": "raw",
+    "RegisterDiffAccessor": "changed",
     "Symbol": "is_named linkage_name",
     "SymbolList": _LIST,
     "EnvDict": "clear pop popitem setdefault update",
