@@ -5,19 +5,9 @@ Run it with `make demo`, or with the name of nothing at all: `python examples/py
 
 from __future__ import annotations
 
-import subprocess
-import sys
-from pathlib import Path
+from _fixture import fixture
 
 from libdebug import debugger
-
-FIXTURES = Path(__file__).parents[2] / "tests" / "fixtures" / "build.py"
-
-
-def fixture(name: str) -> str:
-    """Return the path of a program of the test suite, built on demand."""
-    command = [sys.executable, str(FIXTURES), name]
-    return subprocess.run(command, check=True, capture_output=True, text=True).stdout.strip()
 
 
 def list_a_directory() -> None:

@@ -45,6 +45,7 @@ __all__ = [
     "InvalidAddressError",
     "MemoryCore",
     "MigrationCore",
+    "NoFreeRegisterError",
     "NotDebuggingError",
     "PipeCore",
     "ProcessDiedError",
@@ -101,6 +102,9 @@ class SymbolNotFoundError(ValueError):
 
 class BreakpointError(ValueError):
     """There can be no such breakpoint."""
+
+class NoFreeRegisterError(BreakpointError, RuntimeError):
+    """All debug registers of the CPU are taken."""
 
 class RegisterOverflowError(OverflowError, TypeError):
     """The value has more bits than the register."""

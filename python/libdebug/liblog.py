@@ -71,27 +71,27 @@ class LibLog:
     def pipe_logger(self, value: Logger) -> None:
         self._replaced["pipe"] = value
 
-    def info(self, message: str, *arguments: Any, **options: Any) -> None:
+    def info(self, message: str, *args: Any, **kwargs: Any) -> None:
         """Say something that users want to know."""
-        self.general_logger.info(f"[{_GREEN}INFO{_PLAIN}] {message}", *arguments, **options)
+        self.general_logger.info(f"[{_GREEN}INFO{_PLAIN}] {message}", *args, **kwargs)
 
-    def warning(self, message: str, *arguments: Any, **options: Any) -> None:
+    def warning(self, message: str, *args: Any, **kwargs: Any) -> None:
         """Say that something is probably not what the user meant."""
-        self.general_logger.warning(f"[{_YELLOW}WARNING{_PLAIN}] {message}", *arguments, **options)
+        self.general_logger.warning(f"[{_YELLOW}WARNING{_PLAIN}] {message}", *args, **kwargs)
 
-    def error(self, message: str, *arguments: Any, **options: Any) -> None:
+    def error(self, message: str, *args: Any, **kwargs: Any) -> None:
         """Say that something failed."""
-        self.general_logger.error(f"[{_RED}ERROR{_PLAIN}] {message}", *arguments, **options)
+        self.general_logger.error(f"[{_RED}ERROR{_PLAIN}] {message}", *args, **kwargs)
 
-    def debugger(self, message: str, *arguments: Any, **options: Any) -> None:
+    def debugger(self, message: str, *args: Any, **kwargs: Any) -> None:
         """Say what the debugger does; at the first level, SILENT, this costs next to nothing."""
         if self._may_be_heard("debugger"):
-            self.debugger_logger.debug(f"[{_RED}DEBUGGER{_PLAIN}] {message}", *arguments, **options)
+            self.debugger_logger.debug(f"[{_RED}DEBUGGER{_PLAIN}] {message}", *args, **kwargs)
 
-    def pipe(self, message: str, *arguments: Any, **options: Any) -> None:
+    def pipe(self, message: str, *args: Any, **kwargs: Any) -> None:
         """Say what goes through the program's pipes; at the first level, SILENT, it costs next to nothing."""
         if self._may_be_heard("pipe"):
-            self.pipe_logger.debug(f"[{_BLUE}PIPE{_PLAIN}] {message}", *arguments, **options)
+            self.pipe_logger.debug(f"[{_BLUE}PIPE{_PLAIN}] {message}", *args, **kwargs)
 
     def level(self, kind: str) -> str:
         """Return the name of the level chosen for `general`, `debugger` or `pipe`."""

@@ -277,7 +277,7 @@ def test_a_debugger_that_has_ended_can_be_shown() -> None:
 def test_representations() -> None:
     with running("basic") as d:
         text = repr(d)
-        assert all(part in text for part in (d.path or "", "amd64", str(d.pid)))
+        assert all(part in text for part in (d.path or "", "amd64", str(d.pid), "Fast memory = True"))
         assert str(d.tid) in repr(d.threads[0])
 
 

@@ -41,7 +41,7 @@ def moved(d: Debugger, directory: Path, *commands: str) -> str:
     gdb = Scripted(directory, *commands)
     with libcontext.tmp(terminal=gdb.terminal):
         d.gdb()
-    assert not d.in_gdb
+    assert not d.is_in_gdb
     return gdb.said.read_text()
 
 
@@ -111,7 +111,7 @@ def test_meanwhile_nothing_is_to_be_had(tmp_path: Path) -> None:
         os.mkfifo(typed)
         with libcontext.tmp(terminal=gdb.terminal):
             event = d.gdb(blocking=False)
-        assert d.in_gdb
+        assert d.is_in_gdb
         refused = (d.cont, d.wait, d.step, d.kill, d.gdb, lambda: d.regs.rip, lambda: d.memory[0, 1])
         for request in refused:
             with pytest.raises(RuntimeError, match=r"Cannot execute this command after migrating to GDB\."):
@@ -181,7 +181,7 @@ def test_a_terminal_that_does_not_open_is_an_error() -> None:
                 pytest.raises(RuntimeError, match=r"Failed to open GDB in terminal\."),
             ):
                 d.gdb()
-            assert not d.in_gdb
+            assert not d.is_in_gdb
         d.cont()
         d.wait()
         assert d.exit_code == 0

@@ -189,7 +189,7 @@ impl DebuggerCore {
     /// Wait until the process is stopped, unless a callback asks. An exception of a callback is left to be
     /// raised by the next wait.
     fn settle(&self, py: Python<'_>) -> PyResult<()> {
-        if self.engine.is_settled() { Ok(()) } else { self.wait(py, None) }
+        if self.engine.is_settled() { Ok(()) } else { self.blocking(py, Doing::Wait, Debugger::settled) }
     }
 
     /// The threads, in the order of their creation; the same list and objects as long as the process is debugged.

@@ -96,9 +96,12 @@ pub(crate) fn raise(py: Python<'_>, doing: Doing, error: Error) -> PyErr {
         Error::NoSuchFile(_) => {
             InvalidAddressError::new_err(format!("No memory maps available to resolve the address: {text}"))
         }
-        Error::NoSuchSymbol { name, .. } => SymbolNotFoundError::new_err(format!(
-            "Symbol {name} not found in the specified mapped file. Please specify a valid symbol."
-        )),
+        Error::NoSuchSymbol { name, near, .. } => {
+            let hint = near.map_or(String::new(), |near| format!(" Did you mean {near:?}?"));
+            SymbolNotFoundError::new_err(format!(
+                "Symbol {name} not found in the specified mapped file. Please specify a valid symbol.{hint}"
+            ))
+        }
         Error::NoReturnAddress(_) => PyValueError::new_err(
             "Failed to get the return address. Check stack frame registers (e.g., base pointer).",
         ),
@@ -108,12 +111,15 @@ pub(crate) fn raise(py: Python<'_>, doing: Doing, error: Error) -> PyErr {
         }
         Error::NoSuchSignal(_)
         | Error::Uncatchable(_)
-        | Error::NoSuchSyscall(_)
+        | Error::NoSuchSyscall { .. }
         | Error::NoSuchArgument(_)
         | Error::SelfHijack(_)
         | Error::Snapshot(_)
         | Error::NoSuchMap(_)
         | Error::BadSearch(_) => PyValueError::new_err(text),
+        Error::Breakpoint(libdebug::BreakpointError::NoFreeRegister) => {
+            of_class(no_register_class(py), &text)
+        }
         Error::Breakpoint(_) => BreakpointError::new_err(text),
         Error::Register(RegisterError::ValueOutOfRange { .. }) => register_overflow(py, &text),
         Error::Register(RegisterError::WrongKind { .. }) => PyTypeError::new_err(text),
@@ -152,12 +158,32 @@ fn original(error: BoxError) -> PyErr {
 /// `TypeError` as well because that is what scripts for libdebug catch.
 pub(crate) fn register_overflow_class(py: Python<'_>) -> PyResult<Bound<'_, PyAny>> {
     static CLASS: PyOnceLock<Py<PyAny>> = PyOnceLock::new();
-    let class = CLASS.get_or_try_init(py, || {
-        let bases = (py.get_type::<PyOverflowError>(), py.get_type::<PyTypeError>());
+    let bases = (py.get_type::<PyOverflowError>(), py.get_type::<PyTypeError>());
+    let doc = "The value has more bits than the register.";
+    class_of_two(&CLASS, bases, "RegisterOverflowError", doc)
+}
+
+/// The class of what is raised when all debug registers are taken: libdebug raises `ValueError`, and its
+/// documentation says `RuntimeError`.
+pub(crate) fn no_register_class(py: Python<'_>) -> PyResult<Bound<'_, PyAny>> {
+    static CLASS: PyOnceLock<Py<PyAny>> = PyOnceLock::new();
+    let bases = (py.get_type::<BreakpointError>(), py.get_type::<PyRuntimeError>());
+    class_of_two(&CLASS, bases, "NoFreeRegisterError", "All debug registers of the CPU are taken.")
+}
+
+/// An exception of two kinds, which `create_exception` cannot make.
+fn class_of_two<'py>(
+    made: &'static PyOnceLock<Py<PyAny>>,
+    bases: (Bound<'py, PyType>, Bound<'py, PyType>),
+    name: &str,
+    doc: &str,
+) -> PyResult<Bound<'py, PyAny>> {
+    let py = bases.0.py();
+    let class = made.get_or_try_init(py, || {
         let body = PyDict::new(py);
         body.set_item("__module__", "libdebug._native")?;
-        body.set_item("__doc__", "The value has more bits than the register.")?;
-        let class = py.get_type::<PyType>().call1(("RegisterOverflowError", bases, body))?;
+        body.set_item("__doc__", doc)?;
+        let class = py.get_type::<PyType>().call1((name, bases, body))?;
         Ok::<_, PyErr>(class.unbind())
     })?;
     Ok(class.bind(py).clone())
@@ -165,7 +191,11 @@ pub(crate) fn register_overflow_class(py: Python<'_>) -> PyResult<Bound<'_, PyAn
 
 /// The exception for a value that is too large for its register.
 pub(crate) fn register_overflow(py: Python<'_>, text: &str) -> PyErr {
-    match register_overflow_class(py).and_then(|class| class.call1((text,))) {
+    of_class(register_overflow_class(py), text)
+}
+
+fn of_class(class: PyResult<Bound<'_, PyAny>>, text: &str) -> PyErr {
+    match class.and_then(|class| class.call1((text,))) {
         Ok(error) => PyErr::from_value(error),
         Err(error) => error,
     }

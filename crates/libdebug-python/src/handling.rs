@@ -93,10 +93,7 @@ impl HandlingCore {
         let of = handler.get();
         let (on_enter, on_exit) = of.callbacks(py);
         let spec = match of.has_python_callbacks(py) {
-            true => {
-                let (number, recursive) = (of.handle().number(), of.handle().is_recursive());
-                spec_for(py, &self.table, number, on_enter.as_ref(), on_exit.as_ref(), recursive)?
-            }
+            true => of.spec(py, &self.table, on_enter.as_ref(), on_exit.as_ref())?,
             false => of.handle().spec(),
         };
         self.install(py, spec, on_enter, on_exit, None)

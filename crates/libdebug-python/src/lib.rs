@@ -86,6 +86,7 @@ mod _native {
 
     #[pymodule_init]
     fn init(module: &Bound<'_, PyModule>) -> PyResult<()> {
+        module.add("NoFreeRegisterError", super::error::no_register_class(module.py())?)?;
         module.add("RegisterOverflowError", super::error::register_overflow_class(module.py())?)
     }
 }

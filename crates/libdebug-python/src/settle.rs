@@ -1,6 +1,7 @@
 //! What all kinds of handlers ask first: that the process is stopped, and which thread is meant.
 
 use libdebug::{Debugger, Error, Thread};
+use pyo3::exceptions::{PyAttributeError, PyTypeError};
 use pyo3::intern;
 use pyo3::prelude::*;
 
@@ -12,7 +13,7 @@ pub(crate) fn settle(py: Python<'_>, debugger: &Debugger) -> PyResult<()> {
     if debugger.is_settled() {
         return Ok(());
     }
-    py.detach(|| debugger.wait()).map_err(|error| raise(py, Doing::Wait, error))
+    py.detach(|| debugger.settled()).map_err(|error| raise(py, Doing::Wait, error))
 }
 
 /// Does `ask`, with the interpreter's lock where it does not block.
@@ -35,11 +36,19 @@ pub(crate) fn ask_of_thread<T: Send>(
     ask: impl Fn(&Thread) -> Result<T, Error> + Send + Sync,
 ) -> PyResult<Option<T>> {
     let py = thread_context.py();
-    let tid = thread_context.getattr(intern!(py, "thread_id"))?.extract()?;
+    let tid =
+        thread_context.getattr(intern!(py, "thread_id")).map_err(|error| no_thread(py, error))?.extract()?;
     let Some(core) = table.core_of(py, tid, debugger)? else {
         settle(py, debugger)?;
         return Ok(None);
     };
     let thread = core.get().handle();
     quickly(py, debugger, Doing::Other, || ask(thread)).map(Some)
+}
+
+fn no_thread(py: Python<'_>, error: PyErr) -> PyErr {
+    if !error.is_instance_of::<PyAttributeError>(py) {
+        return error;
+    }
+    PyTypeError::new_err("hit_on takes a thread or a debugger")
 }

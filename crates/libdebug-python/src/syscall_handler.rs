@@ -192,10 +192,30 @@ impl SyscallHandler {
         on_enter: Option<Py<PyAny>>,
         on_exit: Option<Py<PyAny>>,
     ) -> PyResult<()> {
-        let number = self.handle.number();
-        let spec = spec_for(py, &self.table, number, on_enter.as_ref(), on_exit.as_ref(), self.recursive())?;
+        let spec = self.spec(py, &self.table, on_enter.as_ref(), on_exit.as_ref())?;
         self.replace(py, spec, on_enter, on_exit);
         Ok(())
+    }
+
+    /// What it does with these callbacks. That it puts another call, or a value, in the place of the call stays, as
+    /// long as there is no callback that does.
+    pub(crate) fn spec(
+        &self,
+        py: Python<'_>,
+        table: &Arc<Table>,
+        on_enter: Option<&Py<PyAny>>,
+        on_exit: Option<&Py<PyAny>>,
+    ) -> PyResult<SyscallSpec> {
+        let old = self.handle.spec();
+        let mut spec = spec_for(py, table, old.number, on_enter, on_exit, old.recursive)?;
+        let is_native = on_enter.is_none() && self.on_enter.get(py).is_none();
+        let hijacks = is_native && matches!(old.on_enter, Some(Action::Call(_)));
+        if hijacks || old.answer.is_some() {
+            spec.on_exit = spec.on_exit.filter(|_| on_exit.is_some());
+            spec.on_enter = if hijacks { old.on_enter } else { spec.on_enter.filter(|_| on_enter.is_some()) };
+            spec.answer = old.answer;
+        }
+        Ok(spec)
     }
 
     /// Takes what it does from `spec`, and the callbacks that this is made of; the count goes on.

@@ -7,6 +7,8 @@ use libdebug_arch::x86_64::RegisterError;
 use libdebug_image::ImageError;
 use libdebug_kernel::{Death, Errno, KernelError, Pid, Signal, Tid};
 
+use crate::near::hint;
+
 /// The result of a debugger's operation.
 pub type Result<T> = std::result::Result<T, Error>;
 
@@ -75,7 +77,7 @@ pub enum Error {
         done: usize,
     },
     /// An address that belongs to no map of the file that it should be relative to.
-    #[error("address {address:#x} does not belong to any memory map{}", in_file(.file))]
+    #[error("Address {address:#x} does not belong to any memory map{}.", in_file(.file))]
     NotMapped {
         /// The address, as it was given.
         address: u64,
@@ -92,12 +94,14 @@ pub enum Error {
     #[error("{0}")]
     BadSearch(&'static str),
     /// No image has such a symbol.
-    #[error("symbol {name:?} was not found{}: pass an address, or a symbol of a mapped file", in_file(.file))]
+    #[error("symbol {name:?} was not found{}: pass an address, or a symbol of a mapped file{}", in_file(.file), hint(.near.as_deref()))]
     NoSuchSymbol {
         /// The symbol.
         name: String,
         /// The file that was named; empty for the whole process.
         file: String,
+        /// A symbol of nearly that name.
+        near: Option<String>,
     },
     /// The symbol names a variable of which every thread has its own.
     #[error("{0:?} is a thread-local variable: every thread has its own, and the symbol no address")]
@@ -131,8 +135,13 @@ pub enum Error {
     #[error("{0} cannot be caught: the kernel asks nobody before it takes effect")]
     Uncatchable(Signal),
     /// The table has no system call of that name.
-    #[error("Syscall {0:?} not found")]
-    NoSuchSyscall(String),
+    #[error("Syscall {name:?} not found{}", hint(*.near))]
+    NoSuchSyscall {
+        /// The name.
+        name: String,
+        /// A system call of nearly that name.
+        near: Option<&'static str>,
+    },
     /// System calls have six arguments, 0 to 5.
     #[error("system calls have arguments 0 to 5, and no argument {0}")]
     NoSuchArgument(usize),

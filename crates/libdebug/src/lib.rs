@@ -59,6 +59,7 @@ mod mailbox;
 mod map_space;
 mod mapped_image;
 mod memory;
+mod near;
 mod park;
 mod placement;
 mod process;

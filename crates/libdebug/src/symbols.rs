@@ -10,6 +10,7 @@ use libdebug_kernel::proc;
 use crate::debugger::Debugger;
 use crate::error::{Error, Result};
 use crate::lookup::{self, Place, Step};
+use crate::near::nearest;
 use crate::source::{resolve_line, split_line};
 use crate::space::AddressSpace;
 use crate::symbol_sources::{SymbolLevel, SymbolSources};
@@ -182,7 +183,8 @@ pub(crate) fn resolve_symbol(space: &dyn AddressSpace, symbol: &str, scope: &Fil
         }
     };
     let Some((place, found)) = search(space, &files, name, &sources) else {
-        return Err(Error::NoSuchSymbol { name: name.to_owned(), file: scope_name(scope) });
+        let (name, near) = (name.to_owned(), near_symbol(space, &files, name));
+        return Err(Error::NoSuchSymbol { name, file: scope_name(scope), near });
     };
     let file = &files[place];
     if found.kind == SymbolKind::ThreadLocal {
@@ -194,6 +196,14 @@ pub(crate) fn resolve_symbol(space: &dyn AddressSpace, symbol: &str, scope: &Fil
     let bias = space.image(&file.path).and_then(|image| file.bias(&image)).unwrap_or_default();
     let indirect = found.kind == SymbolKind::IndirectFunction && offset == 0;
     Ok(Resolved { address: found.address.in_process(bias).wrapping_add(offset), notes, indirect })
+}
+
+/// A symbol of nearly that name, of the first file that has one.
+fn near_symbol(space: &dyn AddressSpace, files: &[Mapped], name: &str) -> Option<String> {
+    files.iter().find_map(|file| {
+        let image = space.image(&file.path)?;
+        nearest(name, image.symbols().map(|symbol| symbol.name)).map(str::to_owned)
+    })
 }
 
 /// The first file that has the symbol. What is cheap is asked of all files before anything costly of the first, but for

@@ -172,6 +172,15 @@ impl Debugger {
         }
     }
 
+    /// Waits until the process is stopped, as every look at it does: where [`Debugger::set_auto_interrupt`] says so, it
+    /// is interrupted. That a callback has failed is left for [`Debugger::wait`] to say.
+    ///
+    /// # Errors
+    /// [`Error::NoProcess`], [`Error::Interrupted`], [`Error::Terminated`].
+    pub fn settled(&self) -> Result<()> {
+        self.stopped_session().map(drop)
+    }
+
     /// The session, with the process stopped or dead: waits for that.
     pub(crate) fn stopped_session(&self) -> Result<Arc<Session>> {
         let session = self.open_session()?;

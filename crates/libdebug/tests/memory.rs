@@ -163,6 +163,10 @@ fn breakpoints_at_places_that_are_not_there_are_refused() {
         }
     }
     assert!(matches!(debugger.breakpoint("no_such_function"), Err(Error::NoSuchSymbol { .. })));
+    match debugger.breakpoint("counter_funktion") {
+        Err(Error::NoSuchSymbol { near: Some(near), .. }) => assert_eq!(near, "counter_function"),
+        other => panic!("{other:?}"),
+    }
     assert!(matches!(debugger.breakpoint("main+zz"), Err(Error::NoSuchSymbol { .. } | Error::BadSymbol(_))));
     assert!(finish(&debugger).starts_with("basic: counter=45"));
 }

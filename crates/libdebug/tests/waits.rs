@@ -248,6 +248,9 @@ fn a_request_waits_for_the_stop_or_makes_it() {
         debugger.cont().unwrap();
         let thread = debugger.main_thread().unwrap();
         within("a request that interrupts", move || thread.pc().unwrap());
+        debugger.cont().unwrap();
+        let waiting = debugger.clone();
+        within("a look that interrupts", move || waiting.settled().unwrap());
     }
 }
 

@@ -21,11 +21,11 @@ class GdbResumeEvent:
         Raises:
             RuntimeError: that was waited for before.
         """
-        if self._joined or not self._debugger.in_gdb:
+        if self._joined or not self._debugger.is_in_gdb:
             raise RuntimeError("GdbResumeEvent already joined")
         self._debugger.wait_for_gdb()
         self._joined = True
 
     def __repr__(self) -> str:
         """Return whether GDB has been waited for."""
-        return f"GdbResumeEvent(joined={self._joined or not self._debugger.in_gdb})"
+        return f"GdbResumeEvent(joined={self._joined or not self._debugger.is_in_gdb})"

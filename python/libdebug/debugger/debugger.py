@@ -6,6 +6,7 @@ from __future__ import annotations
 from libdebug._native import DebuggerCore
 from libdebug.commlink.pipe_manager import PipeManager
 from libdebug.debugger.children import checked_follow
+from libdebug.debugger.internal_debugger import InternalDebugger
 from libdebug.debugger.internal_debugger_holder import hold
 from libdebug.debugger.migration import Migration
 from libdebug.debugger.program import Program
@@ -65,6 +66,7 @@ class Debugger(Seeing, Source, Migration, Snapshots):
         self, core: DebuggerCore, program: Program, aslr: bool, at_entry_point: bool, kill_on_exit: bool
     ) -> None:
         self._program = program
+        self._internal_debugger = InternalDebugger(core, program)
         self._aslr = aslr
         self._at_entry_point = at_entry_point
         self._kill_on_exit = kill_on_exit
@@ -114,6 +116,8 @@ class Debugger(Seeing, Source, Migration, Snapshots):
             OSError: the program cannot be executed; which subclass, its error number tells.
             ValueError: the timeout is neither positive nor -1.
         """
+        if isinstance(timeout, bool) or not isinstance(timeout, (float, int)):
+            raise TypeError("timeout must be a number of seconds")
         if timeout <= 0 and timeout != -1:
             raise ValueError("Timeout must be a positive number or -1.")
         if 0 < timeout <= _SHORT_LIMIT:
@@ -122,6 +126,11 @@ class Debugger(Seeing, Source, Migration, Snapshots):
             )
         if self._program.path is None:
             raise RuntimeError("No binary file specified.")
+        if self._at_entry_point and self._program.damage is not None:
+            liblog.error(
+                "Failed to get the entry point for the given binary: %s. The kernel's is taken.",
+                self._program.damage,
+            )
         env = self._program.env
         try:
             self._core.run(
@@ -137,6 +146,8 @@ class Debugger(Seeing, Source, Migration, Snapshots):
             if not self._core.in_callback:
                 self._forget_children()
         self._begin()
+        self._program.ran_path = self._program.path
+        self._internal_debugger._process_memory_manager.fall_back()  # noqa: SLF001 - of the same package
         if timeout > 0:
             self._set_limit(timeout)
         return PipeManager(self._core) if redirect_pipes or tty else None
@@ -152,6 +163,8 @@ class Debugger(Seeing, Source, Migration, Snapshots):
             ProcessLookupError: there is no such process.
             PermissionError: the kernel does not allow it; the text says what to do.
         """
+        if not isinstance(pid, int):
+            raise TypeError(f"pid must be an int, not {type(pid).__name__}")
         try:
             self._core.attach(pid, kill_on_exit=self._kill_on_exit)
         finally:
@@ -319,6 +332,19 @@ class Debugger(Seeing, Source, Migration, Snapshots):
         if self._core.debugging:
             self._core.set_kill_on_exit(value)
 
+    def _require_fast_memory(self) -> None:
+        self._internal_debugger._process_memory_manager.require()  # noqa: SLF001 - of the same package
+
+    def __setattr__(self, name: str, value: object) -> None:
+        """Set an attribute; the log remarks on one whose name is nearly that of a debugger's own."""
+        if name[:1] != "_" and not hasattr(type(self), name) and name not in self.__dict__:
+            from difflib import get_close_matches
+
+            near = get_close_matches(name, (own for own in dir(type(self)) if own[:1] != "_"), 1, 0.85)
+            if near:
+                liblog.warning("A debugger has no attribute %s. Did you mean %s?", name, near[0])
+        super().__setattr__(name, value)
+
     def __repr__(self) -> str:
         """Return the configuration and the threads, a line each."""
         lines = [
@@ -327,6 +353,9 @@ class Debugger(Seeing, Source, Migration, Snapshots):
             f"  Path = {self.path}",
             f"  Arch = {self.arch}",
             f"  ASLR = {self._aslr}",
+            f"  Kill on exit = {self._kill_on_exit}",
+            f"  Fast memory = {self._core.fast_memory}",
+            f"  Follow children = {self._core.follow_children}",
             f"  Process ID = {self.process_id}",
         ]
         return "\n".join([*lines, *(f"  Thread {thread.thread_id}" for thread in self.threads)])

@@ -47,6 +47,10 @@ class Events:
         Raises:
             ValueError: it is not mapped, or there is no such symbol.
         """
+        if not isinstance(position, (int, str)):
+            raise TypeError(f"position must be an int or a str, not {type(position).__name__}")
+        if not isinstance(file, str):
+            raise TypeError(f"file must be a str, not {type(file).__name__}")
         if isinstance(position, str) and file == "absolute":
             raise ValueError("Cannot use `absolute` backing file with symbols.")
         if isinstance(position, int) and not 0 <= position < _ADDRESSES:
@@ -59,6 +63,8 @@ class Events:
         Raises:
             ValueError: there is no such symbol.
         """
+        if not isinstance(symbol, str):
+            raise TypeError(f"symbol must be a str, not {type(symbol).__name__}")
         return self.resolve_position(symbol, file)
 
     def breakpoint(
@@ -106,6 +112,8 @@ class Events:
     ) -> Breakpoint:
         """Set a breakpoint beside those that are there, for one thread or for all."""
         address = self.resolve_position(position, file)
+        if not isinstance(condition, str):
+            raise TypeError(f"condition must be a str, not {type(condition).__name__}")
         condition = condition.lower()
         if not hardware and condition != "x":
             raise ValueError("Breakpoint condition is supported only for hardware watchpoints.")
@@ -133,6 +141,8 @@ class Events:
         """Return the length that a hardware breakpoint will have."""
         if condition not in ("w", "rw", "x"):
             raise ValueError("Invalid condition for watchpoints. Supported conditions are 'w', 'rw', 'x'.")
+        if not self.maps.filter(address):
+            liblog.warning("Nothing is mapped at %#x yet: the hardware breakpoint waits for it.", address)
         if condition == "x" and length != 1:
             liblog.warning("Hardware breakpoints on execution have length 1. Forcing length to 1 byte.")
             return 1
@@ -219,7 +229,12 @@ class Events:
         if not isinstance(value, bool):
             raise TypeError("fast_memory must be a boolean")
         self._settle()
+        if value and self._core.debugging:
+            self._require_fast_memory()
         self._core.fast_memory = value
+
+    def _require_fast_memory(self) -> None:
+        raise NotImplementedError
 
     @property
     def maps(self) -> MemoryMapList:

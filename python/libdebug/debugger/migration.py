@@ -41,7 +41,7 @@ class Migration:
         raise NotImplementedError
 
     @property
-    def in_gdb(self) -> bool:
+    def is_in_gdb(self) -> bool:
         """Whether the process is in GDB. Does not wait."""
         return self._migration.handed_over
 

@@ -14,6 +14,9 @@ TYPE_CHECKING = False  # importing `typing` takes longer than all the rest
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+_HEADER = 64
+#: By class, 32 or 64 bits: where e_shoff is and how wide, and where e_shentsize and e_shnum are.
+_SECTION_TABLE = {1: (0x20, 4, 0x2E, 0x30), 2: (0x28, 8, 0x3A, 0x3C)}
 _MACHINES = {3: "i386", 62: "amd64", 183: "aarch64"}
 _ARCH_NAMES = {
     **dict.fromkeys(("amd64", "x86_64", "x64"), "amd64"),
@@ -41,6 +44,10 @@ class Program:
         self._is_debugging = is_debugging
         self.arch = host_platform()
         self.path: str | None = None
+        #: What is wrong with the file, as far as it was looked at.
+        self.damage: str | None = None
+        #: The path that was run last, unless another was chosen since.
+        self.ran_path: str | None = None
         self._explicit_path = path is not None
         self.argv = self._watched(_arguments(argv) if argv is not None else ArgumentList())
         self.env = self._watched_env(env)
@@ -53,6 +60,7 @@ class Program:
         """Return the same for another debugger, without a look at the file."""
         copy = Program(None, None, None, is_debugging)
         copy.arch, copy.path, copy._explicit_path = self.arch, self.path, self._explicit_path
+        copy.ran_path = self.ran_path
         copy.argv = copy._watched(ArgumentList(self.argv))
         copy.env = copy._watched_env(self.env)
         return copy
@@ -91,8 +99,11 @@ class Program:
 
     def _take_path(self, path: str) -> None:
         resolved = resolve_argv_path(path)
-        self.arch = _machine(resolved)
+        self.arch, self.damage = _machine(resolved)
+        if self.damage is not None:
+            liblog.error("Failed to get the architecture of the binary: %s", self.damage)
         self.path = resolved
+        self.ran_path = None
 
     def _watched(self, argv: ArgumentList) -> ArgumentList:
         if argv and not self._explicit_path:
@@ -137,8 +148,8 @@ def _arguments(value: object) -> ArgumentList:
     raise TypeError("argv must be a string or a list of strings")
 
 
-def _machine(path: str) -> str:
-    """Return the instruction set that a file is made for; the host's, and a line in the log, if it is no ELF.
+def _machine(path: str) -> tuple[str, str | None]:
+    """Return a file's instruction set, and None; else the host's, and what is wrong with the file.
 
     Raises:
         FileNotFoundError: there is no such file.
@@ -148,15 +159,27 @@ def _machine(path: str) -> str:
         raise FileNotFoundError(errno.ENOENT, "No such program in PATH", path)
     try:
         with open(path, "rb") as file:  # noqa: PTH123 - pathlib takes longer to import than the package
-            header = file.read(20)
+            header = file.read(_HEADER)
+            size = file.seek(0, 2)
     except FileNotFoundError:
         raise
     except OSError as error:
-        liblog.error("Failed to get the architecture of the binary: %s", error)
-        return host_platform()
-    byteorder = "big" if header[5:6] == b"\2" else "little"
-    machine = int.from_bytes(header[18:20], byteorder)  # type: ignore[arg-type]
-    if header[:4] != b"\x7fELF" or machine not in _MACHINES:
-        liblog.error("Failed to get the architecture of the binary: %s is no ELF file of a known kind", path)
-        return host_platform()
-    return _MACHINES[machine]
+        return host_platform(), str(error)
+    damage = _damage(header, size)
+    if damage is not None:
+        return host_platform(), f"{path}: {damage}"
+    return _MACHINES[int.from_bytes(header[18:20], "little")], None
+
+
+def _damage(header: bytes, size: int) -> str | None:
+    """Return what is wrong with the header of an ELF file (elf(5)), also where the kernel does not mind."""
+    if header[:4] != b"\x7fELF" or int.from_bytes(header[18:20], "little") not in _MACHINES:
+        return "no ELF file of a known kind"
+    if header[4] not in _SECTION_TABLE or header[5] != 1:
+        return "its class or byte order is none that there is"
+    place, width, entry, count = _SECTION_TABLE[header[4]]
+    table = int.from_bytes(header[place : place + width], "little")
+    entries = int.from_bytes(header[entry : entry + 2], "little") * int.from_bytes(
+        header[count : count + 2], "little"
+    )
+    return "its table of sections lies outside of the file" if table + entries > size else None

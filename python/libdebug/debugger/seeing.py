@@ -47,6 +47,10 @@ class Seeing(MainThread, Children, Handling, MemoryPrinting):
         """Print instructions as the main thread would execute them; the arguments are those of `disasm`."""
         self._main.pprint_disasm(position, n, file)
 
+    def print_backtrace(self) -> None:
+        """Alias for the `pprint_backtrace` method, which prints the frames."""
+        self.pprint_backtrace()
+
     def pprint_registers(self) -> None:
         """Print the main thread's general registers, in the colours of the maps that they point into."""
         self._main.pprint_registers()
@@ -55,12 +59,28 @@ class Seeing(MainThread, Children, Handling, MemoryPrinting):
     def pprint_regs(self) -> None:
         self._main.pprint_registers()
 
+    @alias_of(pprint_registers)
+    def print_registers(self) -> None:
+        self._main.pprint_registers()
+
+    @alias_of(pprint_registers)
+    def print_regs(self) -> None:
+        self._main.pprint_registers()
+
     def pprint_registers_all(self) -> None:
         """Print all of the main thread's registers: general ones, flags, segments, vectors and floats."""
         self._main.pprint_registers_all()
 
     @alias_of(pprint_registers_all)
     def pprint_regs_all(self) -> None:
+        self._main.pprint_registers_all()
+
+    @alias_of(pprint_registers_all)
+    def print_registers_all(self) -> None:
+        self._main.pprint_registers_all()
+
+    @alias_of(pprint_registers_all)
+    def print_regs_all(self) -> None:
         self._main.pprint_registers_all()
 
     def pprint_maps(self) -> None:

@@ -57,6 +57,10 @@ class ThreadSeeing:
         ids = [["process id", str(debugger.process_id)], ["thread id", str(self._core.thread_id)]]
         return html_table([], [*ids, ["state", state]])
 
+    def print_backtrace(self) -> None:
+        """Alias for the `pprint_backtrace` method, which prints the frames."""
+        self.pprint_backtrace()  # type: ignore[attr-defined]
+
     def pprint_registers(self) -> None:
         """Print the general registers, in the colours of the maps that they point into."""
         self._print_registers(everything=False)
@@ -65,12 +69,28 @@ class ThreadSeeing:
     def pprint_regs(self) -> None:
         self._print_registers(everything=False)
 
+    @alias_of(pprint_registers)
+    def print_registers(self) -> None:
+        self._print_registers(everything=False)
+
+    @alias_of(pprint_registers)
+    def print_regs(self) -> None:
+        self._print_registers(everything=False)
+
     def pprint_registers_all(self) -> None:
         """Print all registers: the general ones, flags, segments, vectors and floats."""
         self._print_registers(everything=True)
 
     @alias_of(pprint_registers_all)
     def pprint_regs_all(self) -> None:
+        self._print_registers(everything=True)
+
+    @alias_of(pprint_registers_all)
+    def print_registers_all(self) -> None:
+        self._print_registers(everything=True)
+
+    @alias_of(pprint_registers_all)
+    def print_regs_all(self) -> None:
         self._print_registers(everything=True)
 
     def _print_registers(self, *, everything: bool) -> None:

@@ -124,6 +124,8 @@ class ThreadContext(ThreadHandlers, ThreadSeeing, ThreadSnapshots, Stack, metacl
             from libdebug.utils.signal_utils import resolve_signal_number
 
             signal = resolve_signal_number(signal)
+        elif not isinstance(signal, int):
+            raise TypeError("signal must be an int or a str")
         self._core.signal_number = signal
 
     @property
@@ -372,6 +374,9 @@ class ThreadContext(ThreadHandlers, ThreadSeeing, ThreadSnapshots, Stack, metacl
         from libdebug.debugger.source import variables_of
 
         return variables_of(self._core)
+
+    def set_as_dead(self) -> None:
+        """Do nothing: libdebug tells itself so that a thread has ended, which the engine knows here."""
 
     def __repr__(self) -> str:
         """Return the ids and the place of the thread, a line each."""

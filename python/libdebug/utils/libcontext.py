@@ -129,17 +129,17 @@ class LibContext:
         """The `debuginfod_server` that was set; None as long as none was."""
         return self._debuginfod_server
 
-    def update(self, **settings: Any) -> None:
+    def update(self, **kwargs: Any) -> None:
         """Set several settings by name; names that are no settings are ignored.
 
         Raises:
             ValueError: one of the values is refused; those before it are set.
         """
-        for name, value in settings.items():
+        for name, value in kwargs.items():
             if name in _SETTINGS:
                 setattr(self, name, value)
 
-    def tmp(self, **settings: Any) -> _Temporarily:
+    def tmp(self, **kwargs: Any) -> _Temporarily:
         """Return a context manager that sets what `update` would, and restores every setting at its end.
 
         Example:
@@ -147,7 +147,7 @@ class LibContext:
             ...     libcontext.general_logger
             'SILENT'
         """
-        return _Temporarily(self, settings)
+        return _Temporarily(self, kwargs)
 
 
 _SETTINGS = ("sym_lvl", "debugger_logger", "pipe_logger", "general_logger", "terminal", "debuginfod_server")

@@ -31,7 +31,17 @@ def resolve_signal_number(name: str) -> int:
     known = getattr(signal, name, None)
     if isinstance(known, signal.Signals):
         return int(known)
-    raise ValueError(f"Signal {name} not found.")
+    raise ValueError(f"Signal {name} not found.{_hint(name)}")
+
+
+def _hint(name: str) -> str:
+    """Return which signal was probably meant by a name that none has."""
+    from difflib import get_close_matches
+
+    names = [signal_name(number) for number in range(1, _SIGNALS)]
+    upper = name.upper()
+    near = get_close_matches(upper if upper.startswith("SIG") else f"SIG{upper}", names, 1, 0.8)
+    return f" Did you mean {near[0]}?" if near else ""
 
 
 def resolve_signal(signal: object) -> int:

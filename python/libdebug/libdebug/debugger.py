@@ -15,11 +15,11 @@ def debugger(
     path: str | None = None,
     aslr: bool = True,
     env: dict[str, str] | None = None,
+    escape_antidebug: bool = False,
     continue_to_binary_entrypoint: bool = True,
     auto_interrupt_on_command: bool = False,
     fast_memory: bool = True,
     kill_on_exit: bool = True,
-    escape_antidebug: bool = False,
     follow_children: bool = True,
     syscall_filter: Literal["auto", "seccomp", "ptrace"] = "auto",
 ) -> Debugger:
