@@ -362,8 +362,9 @@ NEW: dict[str, str] = {
     **dict.fromkeys(("AbstractMemoryView", "DirectMemoryView", "ChunkedMemoryView"), "read_into read_many"),
     **dict.fromkeys(("ThreadSnapshot", "ProcessSnapshot"), _OF_SNAPSHOTS),
     "LightweightThreadSnapshot": (
-        f"{_OF_SNAPSHOTS} aslr_enabled backtrace diff mem memory name pprint_backtrace pprint_maps pprint_memory "
-        "pprint_registers pprint_registers_all pprint_regs pprint_regs_all registers save snapshot_id thread_id"
+        f"{_OF_SNAPSHOTS} aslr_enabled backtrace diff mem memory name registers save snapshot_id thread_id "
+        "pprint_backtrace pprint_maps pprint_memory pprint_registers pprint_registers_all pprint_regs "
+        "pprint_regs_all"
     ),
     "SnapshotMemoryView": "read_into read_many",
     "SnapshotRegisters": "raw",
