@@ -13,6 +13,7 @@ import subprocess
 import sys
 from typing import TYPE_CHECKING, Any
 
+import command_rows
 import event_rows
 import memory_rows
 import stack_rows
@@ -242,6 +243,7 @@ ROWS: dict[str, tuple[int, Callable[[int], Meter]]] = {
     "C2-import": (10, lambda n: interpreter("import libdebug", n)),
     "C2-hello": (10, lambda n: interpreter(hello(), n)),
     "Y1": (1, lambda _: first_symbol()),
+    **command_rows.ROWS,
     **event_rows.ROWS,
     **stack_rows.ROWS,
     **memory_rows.ROWS,

@@ -165,6 +165,7 @@ static const struct {
     {"M1-into", memory_into, 10},      {"M2-batch", memory_batch, 100000},
     {"M3-dense", find_dense, 2},       {"M3-sparse", find_sparse, 100},
     {"M2", memory_random, 100000},     {"T1", step_handed, 20000},       {"T2", step_until, 20000},
+    {"T4", step_until, 50000},         {"S5", every_syscall, 50000},     {"S6", filtered_syscalls, 1000000},
     {"P1-40M", start_kill, 300},       {"P1-4G", start_kill, 300},       {"P1-symbols", start_kill, 300},
     {"P2", attach_detach, 20},         {"C1", waiting, 2000},            {"C2-import", interpreter, 10},
     {"C2-hello", interpreter, 10},     {"Y1", symbol, 1},

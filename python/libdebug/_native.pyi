@@ -74,6 +74,7 @@ __all__ += ["symbol_in_maps", "symbol_table"]
 __all__ += ["KeptThreadCore", "SnapshotCore", "count_snapshot", "has_snapshot_ending", "load_snapshot"]
 __all__ += ["process_snapshot", "thread_snapshot"]
 __all__ += ["image_of", "line_addresses", "source_line", "variable", "variables"]
+__all__ += ["command"]
 
 class NotDebuggingError(RuntimeError):
     """No process is being debugged."""
@@ -113,6 +114,9 @@ def html_table(heads: list[str], rows: list[list[str]]) -> str:
 
 def register_table() -> list[tuple[str, Literal["general", "special", "vector", "mmx", "x87"], int]]:
     """Return all registers that this CPU has: the name of each, what it is for, and its width in bits."""
+
+def command(arguments: list[str]) -> int:
+    """Run the command `libdebug` with these arguments, its own name first, and return its exit status."""
 
 def signal_name(number: int) -> str:
     """Return the name of a signal's number, as signal(7) has it: `SIGSEGV`, `SIGRTMIN+3`."""
@@ -223,6 +227,9 @@ class ThreadCore:
 
     def step_until(self, address: int, limit: int | None = None) -> None:
         """Step until the thread is at the address, at most `limit` times."""
+
+    def count_instructions(self, until: int | None = None, limit: int | None = None) -> int:
+        """Step until the thread is at the address or ends, at most `limit` times; return how often."""
 
     def next(self) -> None:
         """Execute one instruction, and all of the function where that is a call."""

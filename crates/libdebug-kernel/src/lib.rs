@@ -52,7 +52,10 @@ pub use signal_origin::SignalOrigin;
 pub use spawn::{SpawnSpec, Spawned, StdioPlan};
 pub use stay::without_thread_exit;
 pub use stdio::{Pipe, Terminal, pipe, set_foreground, terminal_foreground, write_quietly};
-pub use sys::{SignalMask, shares_memory, signal_mask, signal_process, signal_thread};
+pub use sys::{
+    SignalMask, await_ending_signal, block_ending_signals, shares_memory, signal_mask, signal_process,
+    signal_thread, unblock_ending_signals,
+};
 pub use syscall_info::{SyscallCall, SyscallInfo};
 pub use timer::Timer;
 pub use wait::{Death, Event, Stop, Wait, decode};

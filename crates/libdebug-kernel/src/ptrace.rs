@@ -239,6 +239,24 @@ impl Ptrace {
         self.request(libc::PTRACE_SETSIGINFO, "PTRACE_SETSIGINFO", tid, 0, ptr::from_ref(&info.0) as usize)
     }
 
+    /// Takes `signal` out of the signals that a stopped tracee blocks (PTRACE_GETSIGMASK, PTRACE_SETSIGMASK).
+    ///
+    /// # Errors
+    /// [`KernelError::Gone`] when it died or runs.
+    pub fn unblock_signal(self, tid: Tid, signal: Signal) -> Result<()> {
+        const GET_MASK: u32 = 0x420a;
+        const SET_MASK: u32 = 0x420b;
+        let mut mask: u64 = 0;
+        let size = size_of_val(&mask);
+        self.request(GET_MASK, "PTRACE_GETSIGMASK", tid, size, (&raw mut mask) as usize)?;
+        let bit = 1_u64.checked_shl(signal.0.wrapping_sub(1).cast_unsigned()).unwrap_or(0);
+        if mask & bit == 0 {
+            return Ok(());
+        }
+        mask &= !bit;
+        self.request(SET_MASK, "PTRACE_SETSIGMASK", tid, size, (&raw mut mask) as usize)
+    }
+
     pub(crate) fn syscall_info_words(self, tid: Tid, words: &mut [u64; WORDS]) -> Result<()> {
         const GET_SYSCALL_INFO: u32 = 0x420e;
         let (size, data) = (size_of_val(words), words.as_mut_ptr() as usize);

@@ -26,6 +26,8 @@ pub enum StdioPlan<'fd> {
         /// Whether descriptor 0 is a terminal that the program should own.
         foreground: bool,
     },
+    /// The host's own, in the host's process group: what a terminal sends to one goes to both.
+    Shared,
     /// These three.
     Descriptors {
         /// Becomes descriptor 0.
@@ -58,6 +60,8 @@ pub struct SpawnSpec<'a> {
     pub mask: &'a SignalMask,
     /// The ptrace options that it is seized with.
     pub options: Options,
+    /// The code of a seccomp filter that it gets, as [`trace_filter`](crate::trace_filter) writes it.
+    pub filter: Option<&'a [u8]>,
 }
 
 /// A program that stands at its exec event: loaded, not one instruction run.
@@ -78,17 +82,33 @@ struct Child {
     aslr: bool,
     streams: Option<[i32; 3]>,
     session: bool,
+    own_group: bool,
     foreground: bool,
+    filter: Option<Filter>,
     mask: libc::sigset_t,
     gate: AtomicU32,
     failed_call: AtomicI32,
     errno: AtomicI32,
 }
 
+/// `struct sock_fprog` of linux/filter.h.
+#[repr(C)]
+struct Filter {
+    length: u16,
+    code: *const u8,
+}
+
+impl Filter {
+    fn of(code: &[u8]) -> Self {
+        Self { length: (code.len() / 8) as u16, code: code.as_ptr() }
+    }
+}
+
 const CALL_CHDIR: i32 = 1;
 const CALL_DUP: i32 = 2;
 const CALL_TERMINAL: i32 = 3;
 const CALL_EXECVE: i32 = 4;
+const CALL_SECCOMP: i32 = 5;
 
 impl Ptrace {
     /// Starts a program and seizes it before its first instruction. From any thread: also one that takes signals.
@@ -133,7 +153,7 @@ fn pointers(strings: &[CString]) -> Vec<*const libc::c_char> {
 impl Child {
     fn new(spec: &SpawnSpec<'_>, argv: &[*const libc::c_char], env: &[*const libc::c_char]) -> Self {
         let streams = match spec.stdio {
-            StdioPlan::Inherit { .. } => None,
+            StdioPlan::Inherit { .. } | StdioPlan::Shared => None,
             StdioPlan::Descriptors { stdin, stdout, stderr } => {
                 Some([stdin.as_raw_fd(), stdout.as_raw_fd(), stderr.as_raw_fd()])
             }
@@ -147,6 +167,8 @@ impl Child {
             aslr: spec.aslr,
             streams,
             session: matches!(spec.stdio, StdioPlan::ControllingTerminal(_)),
+            own_group: !matches!(spec.stdio, StdioPlan::Shared),
+            filter: spec.filter.map(Filter::of),
             foreground: matches!(spec.stdio, StdioPlan::Inherit { foreground: true }),
             mask: spec.mask.0,
             gate: AtomicU32::new(0),
@@ -167,6 +189,7 @@ impl Child {
             CALL_DUP => "dup2",
             CALL_TERMINAL => "ioctl(TIOCSCTTY)",
             CALL_EXECVE => "execve",
+            CALL_SECCOMP => "seccomp",
             _ => return KernelError::Gone { tid: pid.leader(), call: "execve" },
         };
         match Errno(self.errno.load(Ordering::Acquire)) {
@@ -282,10 +305,35 @@ unsafe fn prepare_and_execute(child: &Child) -> (i32, i64) {
             let current = call(libc::SYS_personality, [0xffff_ffff, 0, 0, 0]);
             call(libc::SYS_personality, [current as u64 | libc::ADDR_NO_RANDOMIZE as u64, 0, 0, 0]);
         }
+        if let Some(filter) = &child.filter {
+            let result = install(filter);
+            if result < 0 {
+                return (CALL_SECCOMP, result);
+            }
+        }
         let mask = (&raw const child.mask) as u64;
         call(libc::SYS_rt_sigprocmask, [libc::SIG_SETMASK as u64, mask, 0, 8]);
         let (path, argv, env) = (child.path as u64, child.argv as u64, child.env as u64);
         (CALL_EXECVE, call(libc::SYS_execve, [path, argv, env, 0]))
+    }
+}
+
+/// Without CAP_SYS_ADMIN only a program that can gain no privileges may have a filter (seccomp(2)).
+///
+/// # Safety
+/// As [`child_main`].
+unsafe fn install(filter: &Filter) -> i64 {
+    let program = std::ptr::from_ref(filter) as u64;
+    // SAFETY: raw system calls with a pointer into memory that the parent keeps alive.
+    unsafe {
+        let set = [libc::SECCOMP_SET_MODE_FILTER.into(), 0, program, 0];
+        match call(libc::SYS_seccomp, set) {
+            refused if refused == i64::from(-libc::EACCES) => {
+                call(libc::SYS_prctl, [libc::PR_SET_NO_NEW_PRIVS as u64, 1, 0, 0]);
+                call(libc::SYS_seccomp, set)
+            }
+            result => result,
+        }
     }
 }
 
@@ -300,6 +348,9 @@ unsafe fn become_leader(child: &Child) -> i64 {
             call(libc::SYS_setsid, [0; 4]);
             let terminal = child.streams.map_or(0, |streams| streams[0]);
             return call(libc::SYS_ioctl, [terminal as u64, libc::TIOCSCTTY, 0, 0]);
+        }
+        if !child.own_group {
+            return 0;
         }
         call(libc::SYS_setpgid, [0; 4]);
         if child.foreground {
@@ -354,6 +405,7 @@ mod tests {
             stdio: StdioPlan::Inherit { foreground: false },
             mask,
             options: Options::DEBUGGER.exit_kill(true),
+            filter: None,
         }
     }
 

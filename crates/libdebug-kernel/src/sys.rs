@@ -73,6 +73,35 @@ pub fn signal_mask() -> SignalMask {
     change_mask(libc::SIG_BLOCK, None)
 }
 
+/// What asks a program to end, by a key or by kill(1): SIGINT, SIGTERM and SIGHUP.
+fn ending_signals() -> libc::sigset_t {
+    let mut set = signal_set(Signal::INT);
+    for signal in [libc::SIGTERM, libc::SIGHUP] {
+        // SAFETY: sigaddset writes only to the set.
+        unsafe { libc::sigaddset(&mut set, signal) };
+    }
+    set
+}
+
+/// Blocks SIGINT, SIGTERM and SIGHUP for the calling thread and those that it starts, so that
+/// [`await_ending_signal`] gets them. Answers the mask that it had.
+pub fn block_ending_signals() -> SignalMask {
+    change_mask(libc::SIG_BLOCK, Some(&ending_signals()))
+}
+
+/// Sets the calling thread's mask, as [`block_ending_signals`] answered it.
+pub fn unblock_ending_signals(mask: &SignalMask) {
+    restore_signals(mask);
+}
+
+/// Blocks until one of the signals of [`block_ending_signals`] is sent to this process, and takes it.
+pub fn await_ending_signal() -> Signal {
+    let (set, mut signal) = (ending_signals(), 0);
+    // SAFETY: both are live for the call, which fails only for a set with an invalid signal.
+    unsafe { libc::sigwait(&set, &mut signal) };
+    Signal(signal)
+}
+
 /// Blocks every signal for the calling thread and answers the mask to go back to.
 pub(crate) fn block_signals() -> SignalMask {
     // SAFETY: an all-zero sigset_t is a valid value, and sigfillset writes only to it.

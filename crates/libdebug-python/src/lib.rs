@@ -81,7 +81,7 @@ mod _native {
     #[pymodule_export]
     use super::thread::ThreadCore;
     #[pymodule_export]
-    use super::{signal_name, tracer_syscalls};
+    use super::{command, signal_name, tracer_syscalls};
     use pyo3::prelude::*;
 
     #[pymodule_init]
@@ -103,4 +103,10 @@ fn tracer_syscalls() -> u64 {
 #[pyfunction]
 fn signal_name(number: i32) -> String {
     libdebug::Signal(number).name()
+}
+
+/// Run the command `libdebug` with these arguments, its own name first, and return its exit status.
+#[pyfunction]
+fn command(py: Python<'_>, arguments: Vec<String>) -> u8 {
+    py.detach(|| libdebug_cli::status(arguments))
 }

@@ -170,6 +170,12 @@ impl ThreadCore {
         self.blocking(py, Doing::Cont, |thread| thread.step_until(address, limit))
     }
 
+    /// Step until the thread is at the address or ends, at most `limit` times, and return how many instructions that were.
+    #[pyo3(signature = (until=None, limit=None))]
+    fn count_instructions(&self, py: Python<'_>, until: Option<u64>, limit: Option<u64>) -> PyResult<u64> {
+        self.blocking(py, Doing::Cont, |thread| thread.count_instructions(until, limit))
+    }
+
     /// Run to the end of the current function: by a stop at the caller, or by steps.
     fn finish(&self, py: Python<'_>, by_steps: bool) -> PyResult<()> {
         let way = if by_steps { Finish::Steps } else { Finish::Backtrace };

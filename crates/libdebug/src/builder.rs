@@ -9,7 +9,7 @@ use libdebug_kernel::{Errno, Pid, environment, find_program, signal_mask};
 use crate::acceleration::SyscallFilterMode;
 use crate::debugger::Debugger;
 use crate::error::{Error, Result};
-use crate::io::{self, ProcessIo, Stdio};
+use crate::io::{self, ChildEnds, ProcessIo, Stdio};
 use crate::launch::LaunchSpec;
 
 /// Where a program stands when [`Debugger::run`] returns.
@@ -61,6 +61,12 @@ impl Launch {
 
     /// What the tracer thread needs, and the user's side of the program's streams.
     pub(crate) fn prepare(&self) -> Result<(LaunchSpec, Option<ProcessIo>)> {
+        let (ends, io) = io::open(self.stdio)?;
+        Ok((self.prepare_with(ends)?, io))
+    }
+
+    /// With the program's side of its streams made already.
+    pub(crate) fn prepare_with(&self, ends: ChildEnds) -> Result<LaunchSpec> {
         let path = find_program(&self.program);
         let invalid = || Error::Spawn { path: path.clone(), call: "execve", errno: Errno::INVALID };
         let string = |text: &OsStr| CString::new(text.as_bytes()).map_err(|_| invalid());
@@ -73,8 +79,7 @@ impl Launch {
         let directory = self.directory.as_deref().map(Path::as_os_str).map(string).transpose()?;
         let (path_c, argv) = (string(path.as_os_str())?, self.argv.iter().map(|word| string(word)));
         let (argv, env) = (argv.collect::<Result<_>>()?, env?);
-        let (ends, io) = io::open(self.stdio)?;
-        let spec = LaunchSpec {
+        Ok(LaunchSpec {
             path,
             path_c,
             argv,
@@ -85,8 +90,7 @@ impl Launch {
             kill_on_exit: self.kill_on_exit,
             ends,
             mask: signal_mask(),
-        };
-        Ok((spec, io))
+        })
     }
 }
 

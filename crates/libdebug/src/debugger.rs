@@ -227,6 +227,10 @@ impl Debugger {
         self.resume_and_wait(Command::StepUntil { tid, address, limit })
     }
 
+    pub(crate) fn count_thread(&self, tid: Tid, until: Option<u64>, limit: u64) -> Result<u64> {
+        self.ask_to_run(|answer| Command::CountSteps { tid, until, limit, answer })
+    }
+
     pub(crate) fn next_thread(&self, tid: Tid) -> Result<()> {
         self.resume_and_wait(Command::Next(tid))
     }

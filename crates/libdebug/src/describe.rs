@@ -2,9 +2,8 @@
 
 use libdebug_arch::decode::{ArgumentKind, argument_kind, render_argument};
 use libdebug_arch::{Syscall, SyscallAbi, errno_description, errno_name, errno_of_return, syscall_by_number};
-use libdebug_kernel::{SyscallCall, proc};
+use libdebug_kernel::{SyscallCall, Tid, proc};
 
-use crate::debugger::Debugger;
 use crate::thread::Thread;
 
 /// How many bytes of a text or buffer, and how many texts of an array, are shown.
@@ -78,19 +77,82 @@ impl Thread {
     /// # }
     /// ```
     pub fn describe_argument(&self, call: &SyscallCall, index: usize) -> Option<String> {
+        self.look(|words| words.argument(call, index))
+    }
+
+    /// What the result of a call that the thread has made says, where that is more than its number: the error by
+    /// name, what the kernel has put into a buffer, the file of a new descriptor. Only behind the call.
+    pub fn describe_result(&self, call: &SyscallCall, value: i64) -> Option<String> {
+        if let Some(errno) = errno_of_return(value) {
+            return named_error(errno);
+        }
+        let (_, row) = row_of(call)?;
+        if OPENING.contains(&row.name) {
+            return Some(with_file(self.tid(), value.to_string()));
+        }
+        let filled = (0..row.arguments.len()).find(|&index| is_filled(call, index))?;
+        self.look(|words| words.buffer(call.arguments[filled], value.cast_unsigned()))
+    }
+
+    fn look(&self, act: impl FnOnce(&Words<'_>) -> Option<String>) -> Option<String> {
+        let read = |address, limit| self.debugger().read_memory(address, limit).ok();
+        act(&Words { tid: self.tid(), read: &read, shows_files: true })
+    }
+}
+
+/// The error's name and what it means.
+pub(crate) fn named_error(errno: i32) -> Option<String> {
+    let description = errno_description(errno).unwrap_or_default();
+    Some(format!("{} ({description})", errno_name(errno)?))
+}
+
+/// Whether the kernel fills what argument `index` leads to, so that it is to be read behind the call.
+pub(crate) fn is_filled(call: &SyscallCall, index: usize) -> bool {
+    let kind = row_of(call).and_then(|(abi, row)| kind_of(abi, row, index));
+    matches!(kind, Some(ArgumentKind::Buffer { filled: true, .. }))
+}
+
+/// What an argument means, where the table has the call.
+pub(crate) fn meaning(call: &SyscallCall, index: usize) -> Option<ArgumentKind> {
+    row_of(call).and_then(|(abi, row)| kind_of(abi, row, index))
+}
+
+/// Whether the call returns a new descriptor.
+pub(crate) fn opens(call: &SyscallCall) -> bool {
+    row_of(call).is_some_and(|(_, row)| OPENING.contains(&row.name))
+}
+
+/// Arguments in words, with the memory of the thread that makes the call.
+pub(crate) struct Words<'a> {
+    pub(crate) tid: Tid,
+    /// So many bytes from an address on; `None` where that many cannot be read.
+    pub(crate) read: &'a dyn Fn(u64, usize) -> Option<Vec<u8>>,
+    /// Whether a descriptor is shown with its file.
+    pub(crate) shows_files: bool,
+}
+
+impl Words<'_> {
+    /// As [`Thread::describe_argument`].
+    pub(crate) fn argument(&self, call: &SyscallCall, index: usize) -> Option<String> {
         let (abi, row) = row_of(call)?;
         let kind = kind_of(abi, row, index)?;
         let value = *call.arguments.get(index)?;
         let plain = || render_argument(abi, kind, row.arguments[index], value);
         match kind {
             _ if value == 0 && is_address(kind) => Some(plain()),
-            ArgumentKind::Path | ArgumentKind::Text => text_at(self.debugger(), value),
-            ArgumentKind::TextArray => texts_at(self.debugger(), value),
+            ArgumentKind::Path | ArgumentKind::Text => self.text(value),
+            ArgumentKind::TextArray => self.texts(value),
             ArgumentKind::Buffer { length, filled: false } => {
-                buffer_at(self.debugger(), value, *call.arguments.get(length)?)
+                self.buffer(value, *call.arguments.get(length)?)
             }
-            ArgumentKind::Descriptor | ArgumentKind::DirectoryDescriptor => Some(self.with_file(plain())),
-            ArgumentKind::Flags(_) | ArgumentKind::Mode | ArgumentKind::Signal => Some(plain()),
+            ArgumentKind::Descriptor | ArgumentKind::DirectoryDescriptor if self.shows_files => {
+                Some(with_file(self.tid, plain()))
+            }
+            ArgumentKind::Descriptor
+            | ArgumentKind::DirectoryDescriptor
+            | ArgumentKind::Flags(_)
+            | ArgumentKind::Mode
+            | ArgumentKind::Signal => Some(plain()),
             ArgumentKind::Signed | ArgumentKind::ProcessId => {
                 Some(plain()).filter(|text| text.starts_with('-'))
             }
@@ -98,28 +160,65 @@ impl Thread {
         }
     }
 
-    /// What the result of a call that the thread has made says, where that is more than its number: the error by
-    /// name, what the kernel has put into a buffer, the file of a new descriptor. Only behind the call.
-    pub fn describe_result(&self, call: &SyscallCall, value: i64) -> Option<String> {
-        if let Some(errno) = errno_of_return(value) {
-            let description = errno_description(errno).unwrap_or_default();
-            return Some(format!("{} ({description})", errno_name(errno)?));
-        }
-        let (abi, row) = row_of(call)?;
-        if OPENING.contains(&row.name) {
-            return Some(self.with_file(value.to_string()));
-        }
-        let filled = (0..row.arguments.len()).find(|&index| {
-            matches!(kind_of(abi, row, index), Some(ArgumentKind::Buffer { filled: true, .. }))
-        })?;
-        buffer_at(self.debugger(), call.arguments[filled], value.cast_unsigned())
+    /// As [`Words::argument`], and its number as its type has it where that says no more.
+    pub(crate) fn argument_or_number(&self, call: &SyscallCall, index: usize) -> String {
+        self.argument(call, index).unwrap_or_else(|| {
+            let value = call.arguments.get(index).copied().unwrap_or(0);
+            let known = row_of(call).and_then(|(abi, row)| {
+                Some(render_argument(abi, kind_of(abi, row, index)?, row.arguments.get(index)?, value))
+            });
+            known.unwrap_or_else(|| format!("{value:#x}"))
+        })
     }
 
-    /// `number` with the file that this descriptor is open on.
-    fn with_file(&self, number: String) -> String {
-        let file = number.parse().ok().and_then(|fd| proc::descriptor(self.tid(), fd).ok());
-        file.map_or_else(|| number.clone(), |path| format!("{number}<{}>", path.display()))
+    /// What can be read from `address` on, at most `limit` bytes.
+    fn readable(&self, address: u64, limit: usize) -> Option<Vec<u8>> {
+        if let Some(bytes) = (self.read)(address, limit) {
+            return Some(bytes);
+        }
+        // A page that is not mapped may begin within.
+        let rest = usize::try_from(PAGE - address % PAGE).unwrap_or(limit);
+        (self.read)(address, rest.min(limit))
     }
+
+    fn text(&self, address: u64) -> Option<String> {
+        let bytes = self.readable(address, SHOWN_BYTES)?;
+        let end = bytes.iter().position(|&byte| byte == 0);
+        Some(quoted(&bytes[..end.unwrap_or(bytes.len())], end.is_none()))
+    }
+
+    /// The text at `address` as the program has it, without quotes.
+    pub(crate) fn path(&self, address: u64) -> Option<Vec<u8>> {
+        const LONGEST: usize = 4096;
+        let bytes = self.readable(address, LONGEST)?;
+        let end = bytes.iter().position(|&byte| byte == 0)?;
+        Some(bytes[..end].to_vec())
+    }
+
+    pub(crate) fn buffer(&self, address: u64, length: u64) -> Option<String> {
+        let shown = usize::try_from(length).unwrap_or(SHOWN_BYTES).min(SHOWN_BYTES);
+        let bytes = self.readable(address, shown)?;
+        Some(quoted(&bytes, length > shown as u64))
+    }
+
+    fn texts(&self, address: u64) -> Option<String> {
+        let mut texts = Vec::new();
+        for index in 0..=SHOWN_TEXTS as u64 {
+            let word = (self.read)(address.wrapping_add(index * WORD), WORD as usize)?;
+            match u64::from_le_bytes(word.try_into().ok()?) {
+                0 => break,
+                _ if texts.len() == SHOWN_TEXTS => texts.push("...".to_owned()),
+                text => texts.push(self.text(text).unwrap_or_else(|| format!("{text:#x}"))),
+            }
+        }
+        Some(format!("[{}]", texts.join(", ")))
+    }
+}
+
+/// `number` with the file that this descriptor is open on.
+pub(crate) fn with_file(tid: Tid, number: String) -> String {
+    let file = number.parse().ok().and_then(|fd| proc::descriptor(tid, fd).ok());
+    file.map_or_else(|| number.clone(), |path| format!("{number}<{}>", path.display()))
 }
 
 fn is_address(kind: ArgumentKind) -> bool {
@@ -127,39 +226,9 @@ fn is_address(kind: ArgumentKind) -> bool {
     matches!(kind, Path | Text | TextArray | Buffer { .. } | Pointer)
 }
 
-/// What can be read from `address` on, at most `limit` bytes.
-fn readable(debugger: &Debugger, address: u64, limit: usize) -> Option<Vec<u8>> {
-    if let Ok(bytes) = debugger.read_memory(address, limit) {
-        return Some(bytes);
-    }
-    // A page that is not mapped may begin within.
-    let rest = usize::try_from(PAGE - address % PAGE).unwrap_or(limit);
-    debugger.read_memory(address, rest.min(limit)).ok()
-}
-
-fn text_at(debugger: &Debugger, address: u64) -> Option<String> {
-    let bytes = readable(debugger, address, SHOWN_BYTES)?;
-    let end = bytes.iter().position(|&byte| byte == 0);
-    Some(quoted(&bytes[..end.unwrap_or(bytes.len())], end.is_none()))
-}
-
-fn buffer_at(debugger: &Debugger, address: u64, length: u64) -> Option<String> {
-    let shown = usize::try_from(length).unwrap_or(SHOWN_BYTES).min(SHOWN_BYTES);
-    let bytes = readable(debugger, address, shown)?;
-    Some(quoted(&bytes, length > shown as u64))
-}
-
-fn texts_at(debugger: &Debugger, address: u64) -> Option<String> {
-    let mut texts = Vec::new();
-    for index in 0..=SHOWN_TEXTS as u64 {
-        let word = debugger.read_memory(address.wrapping_add(index * WORD), WORD as usize).ok()?;
-        match u64::from_le_bytes(word.try_into().ok()?) {
-            0 => break,
-            _ if texts.len() == SHOWN_TEXTS => texts.push("...".to_owned()),
-            text => texts.push(text_at(debugger, text).unwrap_or_else(|| format!("{text:#x}"))),
-        }
-    }
-    Some(format!("[{}]", texts.join(", ")))
+/// A text as it is shown: in quotes, cut off where it is long.
+pub(crate) fn in_quotes(text: &[u8]) -> String {
+    quoted(&text[..text.len().min(SHOWN_BYTES)], text.len() > SHOWN_BYTES)
 }
 
 fn quoted(bytes: &[u8], is_cut: bool) -> String {

@@ -73,6 +73,11 @@ enum Ends {
 }
 
 impl ChildEnds {
+    /// The host's own streams, as they are.
+    pub(crate) fn inherited() -> Self {
+        Self(Ends::Inherited(None))
+    }
+
     /// What to start the program with.
     pub(crate) fn plan(&self) -> StdioPlan<'_> {
         match &self.0 {

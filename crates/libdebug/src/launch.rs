@@ -55,6 +55,7 @@ impl Process {
             stdio: spec.ends.plan(),
             mask: &spec.mask,
             options,
+            filter: None,
         });
         let pid = spawned.map_err(|error| spawn_error(&spec, error))?.pid;
         // The program has its own copies of the descriptors: ours would keep its streams from ending.
@@ -360,7 +361,7 @@ pub(crate) fn seize_all(
 }
 
 /// Lets go of running tracees: only a stopped one can be detached.
-fn release_all(ptrace: Ptrace, tids: impl IntoIterator<Item = Tid>) {
+pub(crate) fn release_all(ptrace: Ptrace, tids: impl IntoIterator<Item = Tid>) {
     for tid in tids {
         if let Some(stop) = interrupted(ptrace, tid) {
             let _ = ptrace.detach(tid, delivered(stop));
@@ -369,7 +370,7 @@ fn release_all(ptrace: Ptrace, tids: impl IntoIterator<Item = Tid>) {
 }
 
 /// Ends a process that was started and cannot be debugged.
-fn end_stray(ptrace: Ptrace, pid: Pid) {
+pub(crate) fn end_stray(ptrace: Ptrace, pid: Pid) {
     let _ = signal_process(pid, Signal::KILL);
     while let Ok(Wait::Tracee(tid, Event::Stopped(_))) = ptrace.wait_for(pid.leader()) {
         let _ = ptrace.cont(tid, None);
@@ -413,7 +414,7 @@ fn seize_one(ptrace: Ptrace, pid: Pid, tid: Tid, options: Options) -> Result<Sei
     }
 }
 
-fn attach_error(pid: Pid, tracer: Tid, error: KernelError) -> Error {
+pub(crate) fn attach_error(pid: Pid, tracer: Tid, error: KernelError) -> Error {
     let tracer = Some(tracer).filter(|tracer| tracer.0 != 0);
     match error {
         KernelError::Denied { .. } => Error::AttachDenied { pid, scope: proc::ptrace_scope(), tracer },
@@ -421,7 +422,7 @@ fn attach_error(pid: Pid, tracer: Tid, error: KernelError) -> Error {
     }
 }
 
-fn spawn_error(spec: &LaunchSpec, error: KernelError) -> Error {
+pub(crate) fn spawn_error(spec: &LaunchSpec, error: KernelError) -> Error {
     let (KernelError::Denied { call, .. }
     | KernelError::Gone { call, .. }
     | KernelError::Failed { call, .. }) = error;

@@ -31,6 +31,7 @@ mod call;
 mod call_function;
 mod calling_convention;
 mod children;
+mod count;
 mod debug_file;
 mod debugger;
 mod debuginfod;
@@ -41,6 +42,7 @@ mod end;
 mod error;
 mod event;
 mod family;
+mod follow;
 mod handler;
 mod handling;
 mod handover;
@@ -82,6 +84,7 @@ mod syscall;
 mod syscall_stop;
 mod telling;
 mod thread;
+mod trace;
 mod tracer;
 mod tree;
 mod unwind;
@@ -90,6 +93,7 @@ mod wait;
 pub use acceleration::SyscallFilterMode;
 pub use breakpoint::{Access, Breakpoint, BreakpointKind, BreakpointSpec};
 pub use builder::{Builder, Launch, StartAt};
+pub use count::{Count, CountBy, CountEnd, CountOptions, CountWatcher, Counting, ThreadCount};
 pub use debugger::Debugger;
 pub use debuginfod::Debuginfod;
 pub use describe::declarations;
@@ -99,6 +103,7 @@ pub use handler::{Action, Callback, CallbackResult, ExecCallback, HandlerId};
 pub use handling::NewArguments;
 pub use host::{Host, RustHost};
 pub use io::{IoError, Output, ProcessIo, ProcessState, Seen, Stdio, Until, Wait, WaitCheck, Watch};
+pub use libdebug_arch::decode::signal_code_name;
 pub use libdebug_arch::x86_64::{Register, RegisterClass, RegisterError, RegisterValue, register, registers};
 pub use libdebug_arch::{InstructionKind, Isa, float80};
 pub use libdebug_image::{
@@ -106,7 +111,11 @@ pub use libdebug_image::{
     VariableKind, demangle,
 };
 pub use libdebug_kernel::proc::Map;
-pub use libdebug_kernel::{Death, Pid, Signal, SignalInfo, SignalOrigin, SyscallCall, Tid, tracer_syscalls};
+pub use libdebug_kernel::{
+    Death, Pid, Signal, SignalInfo, SignalMask, SignalOrigin, SyscallCall, Tid, await_ending_signal,
+    block_ending_signals, tracer_syscalls, unblock_ending_signals,
+};
+
 pub use listing::{FileSymbols, ListedSymbol, MappedSymbols, SymbolTable};
 pub use map_space::symbol_in_maps;
 pub use mapped_image::MappedImage;
@@ -125,4 +134,7 @@ pub use syscall::{
     Observe, SyscallEvent, SyscallFilter, SyscallHandler, SyscallObserver, SyscallSide, SyscallSpec,
 };
 pub use thread::{Finish, Thread};
+pub use trace::{
+    CallChoice, CallEnter, CallExit, TraceEvent, TraceOptions, TraceStopper, TraceWhat, Tracing,
+};
 pub use unwind::Frame;

@@ -15,6 +15,7 @@ use crate::symbols;
 struct MapSpace {
     maps: Arc<[Map]>,
     sources: Arc<SymbolSources>,
+    program: Option<String>,
 }
 
 impl AddressSpace for MapSpace {
@@ -31,7 +32,7 @@ impl AddressSpace for MapSpace {
     }
 
     fn program(&self) -> Result<String> {
-        Err(Error::NoProcess)
+        self.program.clone().ok_or(Error::NoProcess)
     }
 
     fn symbol_sources(&self) -> Arc<SymbolSources> {
@@ -56,5 +57,11 @@ impl AddressSpace for MapSpace {
 /// # }
 /// ```
 pub fn symbol_in_maps(maps: Arc<[Map]>, address: u64, sources: Arc<SymbolSources>) -> Option<(String, u64)> {
-    symbols::symbol_at(&MapSpace { maps, sources }, address).ok().flatten()
+    symbols::symbol_at(&MapSpace { maps, sources, program: None }, address).ok().flatten()
+}
+
+/// The address of a symbol in a process with these maps, which runs `program`.
+pub(crate) fn resolve_in_maps(maps: Arc<[Map]>, program: String, symbol: &str) -> Result<u64> {
+    let space = MapSpace { maps, sources: Arc::default(), program: Some(program) };
+    Ok(symbols::resolve_symbol(&space, symbol, &symbols::FileScope::Hybrid)?.address)
 }

@@ -146,6 +146,39 @@ impl Process {
         stepped.and(self.restore_hardware(users))
     }
 
+    /// Steps `tid` until it is at `until`, at most `limit` times, as [`Process::step_until`] does with a limit. `count`
+    /// is how many instructions that were, also where it ends otherwise.
+    pub(crate) fn count_steps(
+        &mut self,
+        tid: Tid,
+        until: Option<u64>,
+        limit: u64,
+        count: &mut u64,
+        bell: &Bell,
+    ) -> Result<()> {
+        let users = self.suspend_hardware();
+        let stepped = self.count_on(tid, until, limit, count, bell);
+        stepped.and(self.restore_hardware(users))
+    }
+
+    fn count_on(
+        &mut self,
+        tid: Tid,
+        until: Option<u64>,
+        limit: u64,
+        count: &mut u64,
+        bell: &Bell,
+    ) -> Result<()> {
+        while *count < limit && self.step(tid, bell)? == StepEnd::Done {
+            *count += 1;
+            let is_there = until.is_some_and(|until| self.shown_pc(tid).is_ok_and(|pc| pc == until));
+            if is_there || self.shared.interrupt.load(Ordering::Acquire) {
+                break;
+            }
+        }
+        Ok(())
+    }
+
     fn step_on(&mut self, tid: Tid, address: u64, limit: u64, bell: &Bell) -> Result<()> {
         for _ in 0..limit {
             if self.step(tid, bell)? == StepEnd::Ended || self.is_at(tid, address)? {

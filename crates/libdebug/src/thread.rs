@@ -215,6 +215,27 @@ impl Thread {
         self.debugger.step_thread_until(self.cell.tid, address, limit)
     }
 
+    /// Steps until the thread is at `until`, or ends, at most `limit` times, and answers how many instructions it has
+    /// executed: each iteration of a repeated string instruction is one. All other threads stay stopped; breakpoints and
+    /// watchpoints on the way are passed, and not counted. The system call that ends a thread, which does not return, is not
+    /// among them. For whole programs, with their threads and children, see [`Counting`](crate::Counting).
+    ///
+    /// ```
+    /// # fn main() -> libdebug::Result<()> {
+    /// let debugger = libdebug::Debugger::builder("/bin/true").run()?;
+    /// let thread = debugger.main_thread()?;
+    /// assert_eq!(thread.count_instructions(None, Some(100))?, 100);
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    /// As [`Thread::step`].
+    pub fn count_instructions(&self, until: Option<u64>, limit: Option<u64>) -> Result<u64> {
+        self.check_alive()?;
+        self.debugger.count_thread(self.cell.tid, until, limit.unwrap_or(u64::MAX))
+    }
+
     /// Executes one instruction, and all of the function where that is a call; breakpoints in it stop it.
     ///
     /// # Errors

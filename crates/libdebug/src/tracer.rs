@@ -46,6 +46,12 @@ pub(crate) enum Command {
         address: u64,
         limit: Option<u64>,
     },
+    CountSteps {
+        tid: Tid,
+        until: Option<u64>,
+        limit: u64,
+        answer: Responder<u64>,
+    },
     Next(Tid),
     Leave(Tid, WayOut),
     SetBreakpoint(Box<BreakpointSpec>, Responder<Result<Arc<BreakpointCell>>>),
@@ -190,6 +196,11 @@ impl Tracer {
             Command::Step(tid) => self.step(tid, |process, bell| process.step(tid, bell).map(drop)),
             Command::StepUntil { tid, address, limit } => {
                 self.step(tid, |process, bell| process.step_until(tid, address, limit, bell));
+            }
+            Command::CountSteps { tid, until, limit, answer } => {
+                let mut count = 0;
+                self.step(tid, |process, bell| process.count_steps(tid, until, limit, &mut count, bell));
+                answer.send(count);
             }
             Command::Next(tid) => self.next(tid),
             Command::Leave(tid, way) => self.leave(tid, way),

@@ -5,6 +5,7 @@ from __future__ import annotations
 from libdebug._native import signal_name
 from libdebug.debugger.events import Events
 from libdebug.debugger.handling_core import HandlingCore
+from libdebug.debugger.syscall_recorder import SyscallRecorder
 from libdebug.debugger.syscall_trace import SyscallTrace, names_of, numbers_of
 from libdebug.liblog import liblog
 from libdebug.utils.signal_utils import ALL, resolve_signal, resolve_signals
@@ -270,6 +271,19 @@ class Handling(Events):
     def pprint_syscalls_context(self, value: bool) -> _Restored:
         """Return a context in which system calls are printed, or not; it begins at once."""
         return _Restored(self, value)
+
+    def trace_syscalls(self, calls: list[int | str] | None = None) -> SyscallRecorder:
+        """Return a context in which system calls are recorded: it gives a list that grows as they are made.
+
+        Nothing is printed meanwhile. For whole programs with their children there is `libdebug trace`.
+
+        Args:
+            calls: names or numbers of those to record; None for all.
+
+        Raises:
+            ValueError: there is no such call.
+        """
+        return SyscallRecorder(self._core, self._handling, self._trace, numbers_of(calls, "calls") or [])
 
     @property
     def pprint_syscalls_decoded(self) -> bool:

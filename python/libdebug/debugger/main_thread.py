@@ -235,6 +235,18 @@ class MainThread(Stack):
     def su(self, position: int | str, max_steps: int = -1, file: str = "hybrid") -> None:
         self._main.step_until(position, max_steps, file)
 
+    def count_instructions(
+        self, until: int | str | None = None, limit: int | None = None, file: str = "hybrid"
+    ) -> int:
+        """Step the main thread until it is at a position or ends; return how many instructions that were.
+
+        Args:
+            until: an address, a symbol, or `symbol+hexadecimal`; None for as long as the thread lives.
+            limit: after how many instructions to stop; None for never.
+            file: what the position is relative to, as for `breakpoint`.
+        """
+        return self._main.count_instructions(until, limit, file)
+
     def next(self) -> None:
         """Execute one instruction, and all of the function where that is a call; breakpoints in it stop."""
         self._main.next()

@@ -343,6 +343,21 @@ class ThreadContext(ThreadHandlers, ThreadSeeing, ThreadSnapshots, Stack, metacl
     def su(self, position: int | str, max_steps: int = -1, file: str = "hybrid") -> None:
         self.step_until(position, max_steps, file)
 
+    def count_instructions(
+        self, until: int | str | None = None, limit: int | None = None, file: str = "hybrid"
+    ) -> int:
+        """Step this thread until it is at a position or ends, and return how many instructions it executed.
+
+        All other threads stay stopped; breakpoints and watchpoints on the way are passed.
+
+        Args:
+            until: an address, a symbol, or `symbol+hexadecimal`; None for as long as the thread lives.
+            limit: after how many instructions to stop; None for never.
+            file: what the position is relative to, as for `Debugger.breakpoint`.
+        """
+        address = None if until is None else self._debugger.resolve_position(until, file)
+        return self._core.count_instructions(address, limit)
+
     def next(self) -> None:
         """Execute one instruction, and all of the function where that is a call; breakpoints in it stop."""
         self._core.next()

@@ -122,6 +122,7 @@ fn trace(
         stdio: ends.plan(),
         mask: &signal_mask(),
         options: Options::DEBUGGER.exit_kill(true),
+        filter: None,
     });
     let pid = spawned.unwrap().pid;
     drop(ends.started(pid));

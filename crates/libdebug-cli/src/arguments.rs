@@ -1,0 +1,133 @@
+//! What can be written behind `libdebug`.
+
+use std::ffi::OsString;
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+use libdebug::{Launch, Pid};
+
+/// Count the instructions of programs, and see their system calls.
+#[derive(Debug, Parser)]
+#[command(name = "libdebug", version)]
+pub(crate) struct Arguments {
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Count the instructions that a program executes in user mode, exactly.
+    Count(CountArguments),
+    /// Show the system calls that a program makes.
+    Trace(TraceArguments),
+}
+
+/// What is looked at.
+#[derive(Debug, Args)]
+#[group(required = true, multiple = false)]
+pub(crate) struct Target {
+    /// The process that is looked at, with all its threads, from now on; it goes on at the end.
+    #[arg(short, long, value_name = "PID")]
+    pub(crate) pid: Option<i32>,
+    /// The program to run and its arguments.
+    #[arg(trailing_var_arg = true, allow_hyphen_values = true, value_name = "PROGRAM")]
+    pub(crate) program: Vec<OsString>,
+}
+
+/// What to do with a target.
+pub(crate) enum Wanted {
+    Run(Launch),
+    Attach(Pid),
+}
+
+impl Target {
+    pub(crate) fn wanted(&self, aslr: bool) -> Wanted {
+        match self.pid {
+            Some(pid) => Wanted::Attach(Pid(pid)),
+            None => {
+                let mut launch = Launch::new(self.program.first().cloned().unwrap_or_default());
+                launch.argv.clone_from(&self.program);
+                launch.aslr = aslr;
+                Wanted::Run(launch)
+            }
+        }
+    }
+}
+
+#[derive(Debug, Clone, Copy, ValueEnum)]
+pub(crate) enum By {
+    /// The function that the instruction is in.
+    Function,
+    /// The file that it is mapped from.
+    Module,
+    /// The next system call.
+    Syscall,
+    /// The instruction's name.
+    Mnemonic,
+    /// The thread.
+    Thread,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct CountArguments {
+    #[command(flatten)]
+    pub(crate) target: Target,
+    /// Tell the instructions apart.
+    #[arg(long, value_enum)]
+    pub(crate) by: Option<By>,
+    /// Count only inside this function, with what it calls.
+    #[arg(long, value_name = "SYMBOL")]
+    pub(crate) range: Option<String>,
+    /// End after so many instructions, and a program that was started with it.
+    #[arg(long, value_name = "N")]
+    pub(crate) limit: Option<u64>,
+    /// Show so many rows of a table.
+    #[arg(long, value_name = "N", default_value_t = 20)]
+    pub(crate) top: usize,
+    /// Write one JSON object.
+    #[arg(long)]
+    pub(crate) json: bool,
+    /// Do not randomize the program's addresses.
+    #[arg(long)]
+    pub(crate) no_aslr: bool,
+    /// Write the result into this file, not to standard error.
+    #[arg(short, long, value_name = "FILE")]
+    pub(crate) output: Option<PathBuf>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct TraceArguments {
+    #[command(flatten)]
+    pub(crate) target: Target,
+    /// Only these calls: names and classes with commas between them, all others with ! before. Classes: %file, %desc, %network,
+    /// %process, %memory, %signal, %ipc.
+    #[arg(short = 'e', long = "filter", value_name = "CALLS")]
+    pub(crate) filter: Option<String>,
+    /// Only calls that are given this path, or a descriptor that is open on it.
+    #[arg(short = 'P', long, value_name = "PATH")]
+    pub(crate) path: Vec<String>,
+    /// At the end, a table of calls, errors and time; nothing else.
+    #[arg(short = 'c', long)]
+    pub(crate) summary: bool,
+    /// One JSON object per line.
+    #[arg(long)]
+    pub(crate) json: bool,
+    /// Write into this file, not to standard error.
+    #[arg(short, long, value_name = "FILE")]
+    pub(crate) output: Option<PathBuf>,
+    /// Show the files of descriptors.
+    #[arg(short = 'y', long)]
+    pub(crate) files: bool,
+    /// Show how long each call took, in seconds.
+    #[arg(short = 'T', long)]
+    pub(crate) times: bool,
+    /// Show the time of day, in microseconds.
+    #[arg(short = 't', long)]
+    pub(crate) clock: bool,
+    /// Put no filter into the program: it stops at every call, also at those that are not shown.
+    #[arg(long)]
+    pub(crate) no_seccomp: bool,
+    /// Do not randomize the program's addresses.
+    #[arg(long)]
+    pub(crate) no_aslr: bool,
+}
