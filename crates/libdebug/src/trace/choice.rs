@@ -199,7 +199,7 @@ fn numbers_of(name: &str) -> Result<BTreeSet<u64>> {
         "ipc" => of(&|row| IPC.contains(&row.name)),
         name => of(&|row| row.name == name),
     };
-    if found.is_empty() { Err(Error::NoSuchSyscall(name.to_owned())) } else { Ok(found) }
+    if found.is_empty() { Err(Error::no_such_syscall(name)) } else { Ok(found) }
 }
 
 #[cfg(test)]
