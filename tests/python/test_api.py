@@ -17,12 +17,12 @@ CLASSES = public_classes()
 
 #: Modules that hold what upstream's classes are made of here; what is public of it is public through those.
 INNER = {
-    "libdebug": "",
+    "libdebug": "command",
     "libdebug.commlink": "history interactive keys line_editor pipe_core screen terminal",
     "libdebug.data": "symbol_table",
     "libdebug.debugger": (
         "children events gdb_script handling handling_core internal_debugger main_thread migration "
-        "migration_core program seeing snapshots source source_core syscall_trace time_limit"
+        "migration_core program seeing snapshots source source_core syscall_recorder syscall_trace time_limit"
     ),
     "libdebug.memory": "live_maps memory_core",
     "libdebug.state": "seeing stack thread_handlers thread_snapshots",

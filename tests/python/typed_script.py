@@ -243,6 +243,7 @@ def thread_state(thread: ThreadContext) -> None:
     result: int = thread.call("strlen", 0x1000)
     answer: int = thread.invoke_syscall("getpid")
     view: AbstractMemoryView = thread.mem
+    print(thread.count_instructions(), owner.count_instructions(), owner.trace_syscalls())
     print(owner, numbers, flags, result, answer, view, thread.memory, thread.regs.rip, thread.siginfo)
     print(thread.exit_code, thread.exit_signal, thread.variables(), thread.frames, thread.backtrace())
     print(thread.disasm(), thread.instruction_pointer)

@@ -344,7 +344,9 @@ _OWN_HANDLERS = (
     "breakpoint watchpoint catch_signal hijack_signal handle_syscall hijack_syscall cont interrupt parked"
 )
 _DOCUMENTED = "print_backtrace print_registers print_regs print_registers_all print_regs_all"
-_LOOKING = "disasm pprint_disasm frames siginfo variables call invoke_syscall answer_syscall"
+_LOOKING = (
+    "count_instructions disasm pprint_disasm frames siginfo variables call invoke_syscall answer_syscall"
+)
 _OF_SNAPSHOTS = f"{_DOCUMENTED} disasm frames pprint_disasm resolve_position saved_ip"
 _LIST = "append clear copy count extend index insert pop remove reverse sort"
 
@@ -352,7 +354,7 @@ _LIST = "append clear copy count extend index insert pop remove reverse sort"
 NEW: dict[str, str] = {
     "Debugger": (
         f"{_DOCUMENTED} {_LOOKING} aslr follow_children inherit_handlers image line_addresses on_exec "
-        "resolve_position pprint_syscalls_decoded source_line variable wait_child"
+        "resolve_position pprint_syscalls_decoded source_line trace_syscalls variable wait_child"
     ),
     "ThreadContext": f"{_DOCUMENTED} {_LOOKING} {_OWN_HANDLERS}",
     "Breakpoint": "is_enabled new_value old_value thread_id",
@@ -362,8 +364,9 @@ NEW: dict[str, str] = {
     **dict.fromkeys(("AbstractMemoryView", "DirectMemoryView", "ChunkedMemoryView"), "read_into read_many"),
     **dict.fromkeys(("ThreadSnapshot", "ProcessSnapshot"), _OF_SNAPSHOTS),
     "LightweightThreadSnapshot": (
-        f"{_OF_SNAPSHOTS} aslr_enabled backtrace diff mem memory name pprint_backtrace pprint_maps pprint_memory "
-        "pprint_registers pprint_registers_all pprint_regs pprint_regs_all registers save snapshot_id thread_id"
+        f"{_OF_SNAPSHOTS} aslr_enabled backtrace diff mem memory name registers save snapshot_id thread_id "
+        "pprint_backtrace pprint_maps pprint_memory pprint_registers pprint_registers_all pprint_regs "
+        "pprint_regs_all"
     ),
     "SnapshotMemoryView": "read_into read_many",
     "SnapshotRegisters": "raw",

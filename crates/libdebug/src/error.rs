@@ -4,10 +4,11 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use libdebug_arch::x86_64::RegisterError;
+use libdebug_arch::{SyscallAbi, syscalls};
 use libdebug_image::ImageError;
 use libdebug_kernel::{Death, Errno, KernelError, Pid, Signal, Tid};
 
-use crate::near::hint;
+use crate::near::{hint, nearest};
 
 /// The result of a debugger's operation.
 pub type Result<T> = std::result::Result<T, Error>;
@@ -260,6 +261,12 @@ pub enum BreakpointError {
 }
 
 impl Error {
+    /// There is no system call `name`, but perhaps one of nearly that name.
+    pub(crate) fn no_such_syscall(name: &str) -> Self {
+        let near = nearest(name, syscalls(SyscallAbi::X86_64).map(|call| call.name));
+        Self::NoSuchSyscall { name: name.to_owned(), near }
+    }
+
     /// Whether the error says that a tracee died, which is an ordinary thing.
     pub fn is_death(&self) -> bool {
         matches!(self, Self::Died { .. } | Self::Kernel(KernelError::Gone { .. }))

@@ -3,26 +3,19 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use libdebug_arch::{SyscallAbi, syscall_by_name, syscalls};
+use libdebug_arch::{SyscallAbi, syscall_by_name};
 use libdebug_kernel::Signal;
 
 use crate::debugger::Debugger;
 use crate::error::{Error, Result};
 use crate::handler::{ExecCallback, HandlerId};
 use crate::mailbox::lock;
-use crate::near::nearest;
 use crate::signal::{CatcherSpec, SignalCatcher};
 use crate::syscall::{SyscallHandler, SyscallObserver, SyscallSpec};
 use crate::tracer::Command;
 
 /// What a hijacker puts into the argument registers; `None` leaves one as it is.
 pub type NewArguments = [Option<u64>; 6];
-
-/// The error for a name that no system call has.
-pub(crate) fn unknown_syscall(name: &str) -> Error {
-    let near = nearest(name, syscalls(SyscallAbi::X86_64).map(|call| call.name));
-    Error::NoSuchSyscall { name: name.to_owned(), near }
-}
 
 impl Debugger {
     /// The number of the system call called `name` in the table of the program's architecture.
@@ -36,7 +29,7 @@ impl Debugger {
     /// [`Error::NoSuchSyscall`].
     pub fn syscall_number(name: &str) -> Result<u64> {
         let found = syscall_by_name(SyscallAbi::X86_64, name);
-        found.map(|call| call.number.into()).ok_or_else(|| unknown_syscall(name))
+        found.map(|call| call.number.into()).ok_or_else(|| Error::no_such_syscall(name))
     }
 
     /// Handles a system call, or all. Several handlers may be of one call; the newest enabled one is asked.

@@ -7,8 +7,7 @@ use libdebug_arch::{Syscall, SyscallAbi, syscalls};
 use libdebug_kernel::{AUDIT_ARCH_X86_64, SyscallCall};
 
 use crate::describe::meaning;
-use crate::error::Result;
-use crate::handling::unknown_syscall;
+use crate::error::{Error, Result};
 
 /// A choice of system calls: by name, by class, by the paths that they are given.
 ///
@@ -200,7 +199,7 @@ fn numbers_of(name: &str) -> Result<BTreeSet<u64>> {
         "ipc" => of(&|row| IPC.contains(&row.name)),
         name => of(&|row| row.name == name),
     };
-    if found.is_empty() { Err(unknown_syscall(name)) } else { Ok(found) }
+    if found.is_empty() { Err(Error::no_such_syscall(name)) } else { Ok(found) }
 }
 
 #[cfg(test)]

@@ -7,7 +7,8 @@ from libdebug.snapshots.memory.memory_map_snapshot import MemoryMapSnapshot
 
 TYPE_CHECKING = False  # importing `typing` takes longer than all the rest
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Iterator
+    from typing import SupportsIndex, overload
 
     from libdebug.data.memory_map import MemoryMap
     from libdebug.snapshots.snapshot_core import SnapshotCore
@@ -15,6 +16,15 @@ if TYPE_CHECKING:
 
 class MemoryMapSnapshotList(MemoryMapList):
     """A list of the memory maps of a snapshot, by address."""
+
+    if TYPE_CHECKING:
+
+        @overload  # type: ignore[override, no-overload-impl]
+        def __getitem__(self, key: SupportsIndex, /) -> MemoryMapSnapshot: ...
+        @overload
+        def __getitem__(self, key: slice, /) -> list[MemoryMapSnapshot]: ...
+        def __iter__(self) -> Iterator[MemoryMapSnapshot]: ...  # noqa: D105 - only for checkers of types
+        def filter(self, value: int | str) -> MemoryMapSnapshotList: ...  # noqa: D102 - only for them
 
     def _like(self, maps: Iterable[MemoryMap]) -> MemoryMapSnapshotList:
         return MemoryMapSnapshotList(maps, self._program)
