@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
@@ -30,6 +31,21 @@ def test_a_backtrace_is_addresses_or_symbols_innermost_first() -> None:
         assert d.saved_ip == addresses[1]
         assert d.threads[0].backtrace() == addresses
         assert d.threads[0].saved_ip == addresses[1]
+
+
+def test_frames_tell_their_source_lines() -> None:
+    with running("stacks", "sort", 3) as d:
+        at(d, "stop_here")
+        inner, caller, *_ = d.frames
+        assert inner.source_line is not None and caller.source_line is not None
+        assert (inner.source_line.function, caller.source_line.function) == ("stop_here", "compare")
+        assert inner.source_line.file.endswith("stacks.c")
+        # The line of the call, and not what comes behind it.
+        calls = caller.source_line
+        assert calls == d.source_line(caller.pc - 1)
+        assert calls == d.threads[0].frames[1].source_line
+        text = Path(calls.file).read_text().splitlines()[calls.line - 1]
+        assert "stop_here" in text
 
 
 def test_frames_tell_what_is_known() -> None:

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 TYPE_CHECKING = False  # importing `typing` takes longer than all the rest
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
+
+    from libdebug.data.source_line import SourceLine
 
     _Row = tuple[int, int | None, str | None, str | None, int | None, bool, dict[str, int]]
 
@@ -61,6 +63,10 @@ class FrameRegisters:
         return f"FrameRegisters({values})"
 
 
+#: What makes two frames the same.
+_COMPARED = ("cfa", "file", "is_signal_frame", "offset", "pc", "regs", "symbol")
+
+
 class Frame:
     """One frame of a stack. It never changes.
 
@@ -81,18 +87,38 @@ class Frame:
         Frame(pc=0x401136, cfa=0x7ffc0010, symbol='main', offset=0x10, file='/bin/x')
     """
 
-    __slots__ = ("cfa", "file", "is_signal_frame", "offset", "pc", "regs", "symbol")
+    __slots__ = ("_line_at", "_place", "cfa", "file", "is_signal_frame", "offset", "pc", "regs", "symbol")
 
-    def __init__(self, row: _Row) -> None:
-        """Hold what a walk over a stack has found."""
+    def __init__(
+        self,
+        row: _Row,
+        line_at: Callable[[int], SourceLine | None] | None = None,
+        is_exact: bool = True,
+    ) -> None:
+        """Hold what a walk over a stack has found.
+
+        `line_at` finds the source line of an address; `is_exact` says that the frame has made no call, so
+        that its `pc` is where it is, and not behind that.
+        """
         self.pc, self.cfa, self.file, self.symbol, self.offset, self.is_signal_frame, registers = row
         self.regs = FrameRegisters(registers)
+        self._line_at = line_at
+        # A call that never returns can be the last instruction of its function.
+        self._place = self.pc if is_exact or self.is_signal_frame else self.pc - 1
+
+    @property
+    def source_line(self) -> SourceLine | None:
+        """The source line that the frame is in; None where there is no debug information, as in snapshots.
+
+        It is looked for when it is asked for, in the files that are mapped then.
+        """
+        return None if self._line_at is None else self._line_at(self._place)
 
     def __eq__(self, other: object) -> bool:
         """Compare all of both frames."""
         if not isinstance(other, Frame):
             return False
-        return all(getattr(self, name) == getattr(other, name) for name in self.__slots__)
+        return all(getattr(self, name) == getattr(other, name) for name in _COMPARED)
 
     def __hash__(self) -> int:
         """Follow `__eq__`."""

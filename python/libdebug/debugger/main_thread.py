@@ -11,6 +11,7 @@ TYPE_CHECKING = False  # importing `typing` takes longer than all the rest
 if TYPE_CHECKING:
     from libdebug._native import DebuggerCore, Registers, ThreadCore
     from libdebug.data.signal_info import SignalInfo
+    from libdebug.data.source_line import SourceLine
 
 
 class MainThread(Stack):
@@ -36,6 +37,9 @@ class MainThread(Stack):
     @property
     def _stack_core(self) -> ThreadCore:
         return self._main._core  # noqa: SLF001 - of the same package
+
+    def _line_at(self, address: int) -> SourceLine | None:
+        return self.source_line(address)  # type: ignore[attr-defined,no-any-return]
 
     @property
     def process_id(self) -> int:

@@ -9,6 +9,7 @@ TYPE_CHECKING = False  # importing `typing` takes longer than all the rest
 if TYPE_CHECKING:
     from libdebug._native import ThreadCore
     from libdebug.data.frame import Frame
+    from libdebug.data.source_line import SourceLine
     from libdebug.snapshots.snapshot_core import KeptThreadCore
 
 #: What `finish` can go by, and whether that is by steps.
@@ -23,6 +24,10 @@ class StackFrames:
     @property
     def _stack_core(self) -> ThreadCore | KeptThreadCore:
         raise NotImplementedError
+
+    def _line_at(self, _address: int) -> SourceLine | None:
+        """Return the source line of an address; what is kept of a process tells of none."""
+        return None
 
     def backtrace(self, as_symbols: bool = False) -> list[int] | list[str]:
         """Return where the thread is and where its callers go on, innermost first.
@@ -43,7 +48,11 @@ class StackFrames:
         """The frames of the stack, innermost first: the addresses of `backtrace()` with all that is known."""
         from libdebug.data.frame import Frame
 
-        return [Frame(row) for row in self._stack_core.frames()]
+        frames: list[Frame] = []
+        for row in self._stack_core.frames():
+            made_no_call = not frames or frames[-1].is_signal_frame
+            frames.append(Frame(row, self._line_at, made_no_call))
+        return frames
 
     @property
     def saved_ip(self) -> int:

@@ -16,6 +16,7 @@ TYPE_CHECKING = False  # importing `typing` takes longer than all the rest
 if TYPE_CHECKING:
     from libdebug._native import Registers, ThreadCore
     from libdebug.data.signal_info import SignalInfo
+    from libdebug.data.source_line import SourceLine
     from libdebug.data.variable import Variable
     from libdebug.debugger.debugger import Debugger
     from libdebug.memory.abstract_memory_view import AbstractMemoryView
@@ -43,6 +44,9 @@ class ThreadContext(ThreadHandlers, ThreadSeeing, ThreadSnapshots, Stack, metacl
     @property
     def _stack_core(self) -> ThreadCore:
         return self._core
+
+    def _line_at(self, address: int) -> SourceLine | None:
+        return self._debugger.source_line(address)
 
     @property
     def debugger(self) -> Debugger:

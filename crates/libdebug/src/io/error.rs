@@ -84,7 +84,7 @@ pub enum IoError {
     /// Zero occurrences, or zero lines.
     #[error("The number of occurrences to receive must be positive")]
     InvalidCount,
-    /// [`Wait::check`](super::Wait::check) ended the wait.
+    /// The check of the [`Wait`](crate::Wait) ended it.
     #[error("interrupted: {0}")]
     Interrupted(#[source] BoxError),
     /// The kernel refused for another reason.
