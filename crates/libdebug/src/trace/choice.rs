@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use libdebug_arch::decode::ArgumentKind;
-use libdebug_arch::{Syscall, SyscallAbi, syscalls};
+use libdebug_arch::{Syscall, SyscallAbi, syscall_by_name, syscalls};
 use libdebug_kernel::{AUDIT_ARCH_X86_64, SyscallCall};
 
 use crate::describe::meaning;
@@ -197,7 +197,8 @@ fn numbers_of(name: &str) -> Result<BTreeSet<u64>> {
         "memory" => of(&|row| MEMORY.contains(&row.name)),
         "signal" => of(&|row| SIGNAL.contains(&row.name)),
         "ipc" => of(&|row| IPC.contains(&row.name)),
-        name => of(&|row| row.name == name),
+        // By either name: the kernel's `newstat` is `stat` in <asm/unistd.h>.
+        name => syscall_by_name(ABI, name).map(|row| row.number.into()).into_iter().collect(),
     };
     if found.is_empty() { Err(Error::no_such_syscall(name)) } else { Ok(found) }
 }
@@ -207,7 +208,7 @@ mod tests {
     use super::*;
 
     fn has(list: &str, name: &str) -> bool {
-        let number = syscalls(ABI).find(|row| row.name == name).unwrap().number.into();
+        let number = syscall_by_name(ABI, name).unwrap().number.into();
         let call = SyscallCall { audit_arch: AUDIT_ARCH_X86_64, number, arguments: [0; 6] };
         CallChoice::parse(list).unwrap().has(&call)
     }
