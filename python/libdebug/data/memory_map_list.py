@@ -6,7 +6,22 @@ from libdebug.data.memory_map import MemoryMap
 
 TYPE_CHECKING = False  # importing `typing` takes longer than all the rest
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Callable, Iterable
+
+
+def map_matcher(value: int | str, program: str) -> Callable[[MemoryMap], bool]:
+    """Return what says whether a map holds an address, or is of the files that a text names.
+
+    Raises:
+        TypeError: the value is neither an integer nor a string.
+    """
+    if isinstance(value, int):
+        return lambda vmap: vmap.start <= value < vmap.end
+    if not isinstance(value, str):
+        raise TypeError("The value must be an integer or a string.")
+    if program and value in ("binary", program, program.rpartition("/")[2]):
+        return lambda vmap: vmap.backing_file == program
+    return lambda vmap: value in vmap.backing_file
 
 
 class MemoryMapList(list[MemoryMap]):
@@ -38,16 +53,8 @@ class MemoryMapList(list[MemoryMap]):
         Raises:
             TypeError: the value is neither.
         """
-        if isinstance(value, int):
-            return self._like(vmap for vmap in self if vmap.start <= value < vmap.end)
-        if isinstance(value, str):
-            return self._of_file(value)
-        raise TypeError("The value must be an integer or a string.")
-
-    def _of_file(self, name: str) -> MemoryMapList:
-        if self._program and name in ("binary", self._program, self._program.rpartition("/")[2]):
-            return self._like(vmap for vmap in self if vmap.backing_file == self._program)
-        return self._like(vmap for vmap in self if name in vmap.backing_file)
+        fits = map_matcher(value, self._program)
+        return self._like(vmap for vmap in self if fits(vmap))
 
     def _like(self, maps: Iterable[MemoryMap]) -> MemoryMapList:
         return MemoryMapList(maps, self._program)

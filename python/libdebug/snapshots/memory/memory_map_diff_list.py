@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from libdebug.data.memory_map_list import map_matcher
 from libdebug.snapshots.memory.memory_map_diff import MemoryMapDiff
 
 TYPE_CHECKING = False  # importing `typing` takes longer than all the rest
@@ -34,15 +35,8 @@ class MemoryMapDiffList(list[MemoryMapDiff]):
         Raises:
             TypeError: the value is neither.
         """
-        if isinstance(value, int):
-            return self._like(diff for diff in self if any(s.start <= value < s.end for s in _states(diff)))
-        if not isinstance(value, str):
-            raise TypeError("The value must be an integer or a string.")
-        if self._program and value in ("binary", self._program, self._program.rpartition("/")[2]):
-            return self._like(
-                diff for diff in self if any(s.backing_file == self._program for s in _states(diff))
-            )
-        return self._like(diff for diff in self if any(value in s.backing_file for s in _states(diff)))
+        fits = map_matcher(value, self._program)
+        return self._like(diff for diff in self if any(map(fits, _states(diff))))
 
     def _like(self, diffs: Iterable[MemoryMapDiff]) -> MemoryMapDiffList:
         return MemoryMapDiffList(diffs, self._program)
