@@ -7,6 +7,7 @@ import shutil
 import signal
 import subprocess
 import sys
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -94,8 +95,8 @@ def lines(*words: str, **options: Any) -> list[str]:
 
 
 def test_lines_read_as_straces_do(program: Callable[[str], str]) -> None:
-    told = lines("--", program("tiny"))
-    assert told[0].startswith(f'execve("{program("tiny")}", ["{program("tiny")}"], /* ')
+    told = lines("--", "./tiny", cwd=Path(program("tiny")).parent)  # a long path would be shown in part
+    assert told[0].startswith('execve("./tiny", ["./tiny"], /* ')
     assert told[1:] == [
         'write(1, "tiny\\n", 5)                   = 5',
         "exit(42)                                = ?",
