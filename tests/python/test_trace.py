@@ -17,7 +17,6 @@ from libdebug import debugger
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from pathlib import Path
 
 LINE = re.compile(r"^(\d+) +(.*)$")
 CALL = re.compile(r"^(\w+)\(.*= +(\S+)(?: (E\w+))?[^=]*$")
