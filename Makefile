@@ -69,6 +69,7 @@ lint-rust:
 lint-python: build
 	$(BIN)/ruff format --check
 	$(BIN)/ruff check --quiet
+	MYPYPATH=python $(BIN)/python -m mypy --no-error-summary --package libdebug
 	MYPYPATH=python $(BIN)/python -m mypy.stubtest --concise libdebug
 	$(BIN)/python -m pytest --quiet tests/python/test_house_rules.py
 

@@ -2,7 +2,9 @@
 """The engine of libdebug, as Python classes."""
 
 from collections.abc import Callable
-from typing import Literal, Self, TypeAlias, final
+from typing import Literal, TypeAlias, final
+
+from typing_extensions import Self
 
 from libdebug.commlink.pipe_core import PipeCore
 from libdebug.data.breakpoint import Breakpoint

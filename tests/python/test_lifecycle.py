@@ -337,6 +337,16 @@ def test_attaching_to_nobody_is_an_error_at_once() -> None:
         d.terminate()
 
 
+def test_attaching_to_nobody_keeps_the_process_that_is_there() -> None:
+    with subprocess.Popen(["true"]) as process:
+        process.wait()
+    with running("sleeper") as d:
+        with pytest.raises(ProcessLookupError):
+            d.attach(process.pid)
+        assert not d.dead
+        d.step()
+
+
 def test_attaching_to_what_is_traced_already_is_explained() -> None:
     with running("sleeper") as d:
         other = debugger()

@@ -143,6 +143,8 @@ impl Debugger {
     /// [`Error::NoSuchProcess`], at once; [`Error::AttachDenied`] with the reason.
     pub fn attach(&self, pid: Pid, kill_on_exit: bool) -> Result<()> {
         self.forbid_in_callback("attach")?;
+        // A number that is nobody's must not cost the process that is being debugged.
+        proc::status(pid.leader()).map_err(|_| Error::NoSuchProcess(pid))?;
         self.kill_if_any()?;
         *lock(&self.shared.io) = None;
         self.begin(|answer| Command::Attach { pid, kill_on_exit, answer })

@@ -1,7 +1,9 @@
 # ruff: noqa: PYI021 - what is native has its documentation here
 """The engine's part in input and output."""
 
-from typing import Literal, Self, TypeAlias, final
+from typing import Literal, TypeAlias, final
+
+from typing_extensions import Self
 
 from libdebug._native import DebuggerCore
 

@@ -2,7 +2,9 @@
 """The engine's part in handling system calls and signals."""
 
 from collections.abc import Callable
-from typing import Self, TypeAlias, final
+from typing import TypeAlias, final
+
+from typing_extensions import Self
 
 from libdebug._native import DebuggerCore
 from libdebug.data.signal_catcher import SignalCatcher

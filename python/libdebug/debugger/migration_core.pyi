@@ -1,7 +1,9 @@
 # ruff: noqa: PYI021 - what is native has its documentation here
 """The engine's part in moving a process to another debugger."""
 
-from typing import Self, final
+from typing import final
+
+from typing_extensions import Self
 
 from libdebug._native import DebuggerCore
 

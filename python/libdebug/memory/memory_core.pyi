@@ -2,9 +2,9 @@
 """The engine's part of a view of memory."""
 
 from collections.abc import Iterable
-from typing import Any, Self
+from typing import Any
 
-from typing_extensions import disjoint_base
+from typing_extensions import Self, disjoint_base
 
 from libdebug._native import DebuggerCore
 from libdebug.snapshots.snapshot_core import SnapshotCore

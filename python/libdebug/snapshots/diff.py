@@ -52,8 +52,8 @@ class Diff:
         rows = older._snapshot.diff_maps(newer._snapshot)  # noqa: SLF001 - of the same package
         diffs = [
             MemoryMapDiff(
-                None if old is None else older.maps[old],  # type: ignore[arg-type]
-                None if new is None else newer.maps[new],  # type: ignore[arg-type]
+                None if old is None else older.maps[old],
+                None if new is None else newer.maps[new],
                 has_changed,
                 [slice(start, end) for start, end in parts],
             )

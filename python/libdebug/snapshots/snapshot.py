@@ -55,7 +55,7 @@ class Snapshot(StackFrames, ThreadSeeing, MemoryPrinting):
 
     @property
     def _stack_core(self) -> KeptThreadCore:
-        return self._core  # type: ignore[return-value]
+        return self._core
 
     @property
     def _debugger(self) -> Snapshot:  # type: ignore[override]
@@ -71,14 +71,14 @@ class Snapshot(StackFrames, ThreadSeeing, MemoryPrinting):
         return self._snapshot.program.rpartition("/")[2]
 
     @property
-    def maps(self) -> MemoryMapSnapshotList:  # type: ignore[override]
+    def maps(self) -> MemoryMapSnapshotList:
         """The memory maps, each with its content as far as the level includes it."""
         if self._maps is None:
             self._maps = kept_maps(self._snapshot)
         return self._maps
 
     @property
-    def memory(self) -> SnapshotMemoryView:  # type: ignore[override]
+    def memory(self) -> SnapshotMemoryView:
         """The memory: the same keys and searches as of a process; ValueError at level `base`."""
         if self._memory is None:
             self._snapshot.check_memory()
@@ -94,7 +94,7 @@ class Snapshot(StackFrames, ThreadSeeing, MemoryPrinting):
     def regs(self) -> SnapshotRegisters:  # type: ignore[override]
         """The registers of the thread, of the main thread for a process: each an attribute."""
         if self._regs is None:
-            self._regs = SnapshotRegisters(self._core)  # type: ignore[arg-type]
+            self._regs = SnapshotRegisters(self._core)
         return self._regs
 
     @property
@@ -144,7 +144,7 @@ class Snapshot(StackFrames, ThreadSeeing, MemoryPrinting):
     def _print_registers(self, *, everything: bool) -> None:
         from libdebug.utils.pretty import print_lines, register_lines
 
-        table = self._core.register_table()  # type: ignore[attr-defined]
+        table = self._core.register_table()
         lines = register_lines(self.regs, self.maps, everything=everything, table=table)
         print_lines(lines, of_maps=True)
 

@@ -19,6 +19,9 @@ class SnapshotRegisters:
         self.__dict__.update(core.registers())
         self.__dict__["_core"] = core
 
+    if TYPE_CHECKING:
+        _core: KeptThreadCore
+
     def __getattr__(self, name: str) -> Any:
         """Refuse: all registers that there are have been set."""
         raise AttributeError(f"there is no register called {name!r} in the snapshot")

@@ -23,15 +23,15 @@ class LightweightThreadSnapshot(ThreadSnapshot):
         """Belong to the snapshot of a process, which makes them for all its threads."""
         super().__init__(process._snapshot, place)  # noqa: SLF001 - of the same package
         self._process = process
-        self.snapshot_id = self._core.snapshot_id  # type: ignore[attr-defined]
+        self.snapshot_id = self._core.snapshot_id
 
     @property
-    def maps(self) -> MemoryMapSnapshotList:  # type: ignore[override]
+    def maps(self) -> MemoryMapSnapshotList:
         """The memory maps of the process."""
         return self._process.maps
 
     @property
-    def memory(self) -> SnapshotMemoryView:  # type: ignore[override]
+    def memory(self) -> SnapshotMemoryView:
         """The memory of the process; ValueError at level `base`."""
         return self._process.memory
 
