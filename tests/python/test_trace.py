@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+import os
 import re
 import shutil
 import signal
@@ -178,6 +180,63 @@ def test_a_process_that_runs_is_traced_and_goes_on(tmp_path: Path) -> None:
         assert cat.poll() is None
         cat.stdin.close()
         assert cat.wait(LONGEST) == 0
+
+
+def test_stacks_of_calls(program: Callable[[str], str], tmp_path: Path) -> None:
+    words = ["-k", "-e", "write,exit_group", "--", program("hello")]
+    told = lines(*words)
+    at = next(index for index, line in enumerate(told) if line.startswith("write(1, "))
+    assert re.match(r" > /.*libc.*\((__)?(libc_)?write\+0x[0-9a-f]+\) \[0x[0-9a-f]+\]$", told[at + 1])
+    frames = list(itertools.takewhile(lambda line: line.startswith(" > "), told[at + 1 :]))
+    assert frames[-1].startswith(f" > {program('hello')}(_start+0x")
+    at = next(index for index, line in enumerate(told) if line.startswith("exit_group(0)"))
+    assert "(_exit+0x" in told[at + 1], "the call that does not return has its stack too"
+    assert told[-1] == "+++ exited with 0 +++"
+
+    events, _ = trace(tmp_path, *words)
+    write = next(event for event in events if event.get("name") == "write")
+    start = write["stack"][-1]
+    assert (start["symbol"], start["file"]) == ("_start", program("hello"))
+    assert start["pc"] > start["offset"] > 0
+
+
+def test_stacks_cost_nothing_where_they_are_not_asked_for(tmp_path: Path) -> None:
+    events, _ = trace(tmp_path, "-e", "exit_group", "--", "/bin/true")
+    assert all("stack" not in event for event in events)
+
+
+def test_a_call_that_blocks_is_seen_while_it_does() -> None:
+    with subprocess.Popen(
+        [COMMAND, "trace", "-e", "read", "--", "/bin/cat"], stdin=subprocess.PIPE, stderr=subprocess.PIPE
+    ) as tracing:
+        assert tracing.stderr
+        assert tracing.stdin
+        told = b""
+        while b"read(0, " not in told:
+            part = tracing.stderr.read1()  # type: ignore[attr-defined]
+            assert part, told
+            told += part
+        assert not told.endswith(b"\n"), "nothing has been typed"
+        tracing.stdin.close()
+        rest = tracing.stderr.read()
+        assert (
+            rest.split(b"\n")[0].endswith(b'"", 131072)             = 0') or b" = 0" in rest.split(b"\n")[0]
+        )
+    assert tracing.returncode == 0
+
+
+def test_job_control_is_told() -> None:
+    words = [COMMAND, "trace", "-e", "kill", "--", "/bin/sh", "-c", "kill -STOP $$"]
+    with subprocess.Popen(words, stderr=subprocess.PIPE, text=True) as tracing:
+        assert tracing.stderr
+        told = []
+        while not told or not told[-1].startswith("--- stopped by SIGSTOP ---"):
+            told.append(tracing.stderr.readline())
+            assert told[-1], told
+        assert any("--- SIGSTOP {" in line for line in told)
+        os.kill(int(told[0].removeprefix("kill(").split(",")[0]), signal.SIGCONT)
+        assert tracing.stderr.readline().startswith("--- SIGCONT {")
+    assert tracing.returncode == 0
 
 
 def test_calls_are_recorded_beside_the_debugger(program: Callable[[str], str]) -> None:

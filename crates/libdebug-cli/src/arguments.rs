@@ -118,6 +118,9 @@ pub(crate) struct TraceArguments {
     /// Show the files of descriptors.
     #[arg(short = 'y', long)]
     pub(crate) files: bool,
+    /// Show the stack that each call is made from.
+    #[arg(short = 'k', long)]
+    pub(crate) stacks: bool,
     /// Show how long each call took, in seconds.
     #[arg(short = 'T', long)]
     pub(crate) times: bool,

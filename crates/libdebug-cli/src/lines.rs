@@ -4,31 +4,44 @@ use std::collections::{HashMap, HashSet};
 use std::io::{Result, Write};
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use libdebug::{CallEnter, CallExit, Death, Signal, SignalInfo, Tid, TraceEvent, TraceWhat};
+use libdebug::{CallEnter, CallExit, Death, Frame, Signal, SignalInfo, Tid, TraceEvent, TraceWhat};
 
 /// Where results begin, if the call is not longer.
 const COLUMN: usize = 40;
+
+/// What is in a line, and when it is written.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Form {
+    pub(crate) shows_times: bool,
+    pub(crate) shows_clock: bool,
+    /// Somebody watches: a call that blocks is seen while it does.
+    pub(crate) is_live: bool,
+}
+
+/// A call that has not returned.
+struct Unfinished {
+    name: String,
+    stack: Vec<Frame>,
+}
 
 /// A writer of lines. A call is begun at its entry, so that one that blocks is seen; what comes in between ends the line,
 /// which is taken up again at the exit.
 pub(crate) struct Lines {
     sink: Box<dyn Write + Send>,
-    shows_times: bool,
-    shows_clock: bool,
+    form: Form,
     /// The thread whose line is open, and how much of it is written.
     open: Option<(Tid, usize)>,
-    /// Threads whose line was ended in between, with the call.
-    unfinished: HashMap<Tid, String>,
+    /// Threads that are in a call.
+    unfinished: HashMap<Tid, Unfinished>,
     threads: HashSet<Tid>,
     shows_threads: bool,
 }
 
 impl Lines {
-    pub(crate) fn new(sink: Box<dyn Write + Send>, shows_times: bool, shows_clock: bool) -> Self {
+    pub(crate) fn new(sink: Box<dyn Write + Send>, form: Form) -> Self {
         Self {
             sink,
-            shows_times,
-            shows_clock,
+            form,
             open: None,
             unfinished: HashMap::new(),
             threads: HashSet::new(),
@@ -56,7 +69,7 @@ impl Lines {
     }
 
     fn head(&self, event: &TraceEvent) -> String {
-        let clock = if self.shows_clock { format!("{} ", clock(event.at)) } else { String::new() };
+        let clock = if self.form.shows_clock { format!("{} ", clock(event.at)) } else { String::new() };
         let thread = if self.shows_threads { format!("[pid {:>5}] ", event.thread.0) } else { String::new() };
         clock + &thread
     }
@@ -81,8 +94,9 @@ impl Lines {
         let head = self.head(event);
         write!(self.sink, "{head}{text}")?;
         self.open = Some((event.thread, text.len()));
-        self.unfinished.insert(event.thread, enter.name.clone());
-        Ok(())
+        let unfinished = Unfinished { name: enter.name.clone(), stack: enter.stack.clone() };
+        self.unfinished.insert(event.thread, unfinished);
+        if self.form.is_live { self.sink.flush() } else { Ok(()) }
     }
 
     fn exit(&mut self, event: &TraceEvent, exit: &CallExit) -> Result<()> {
@@ -92,7 +106,7 @@ impl Lines {
         let result = self.result(exit);
         match self.open.take() {
             Some((thread, length)) if thread == event.thread => {
-                self.result_line(length + rest.len() + 1, &format!("{rest})"), &result)
+                self.result_line(length + rest.len() + 1, &format!("{rest})"), &result)?;
             }
             open => {
                 self.open = open;
@@ -100,9 +114,15 @@ impl Lines {
                 let head = self.head(event);
                 let text = format!("<... {} resumed>{rest})", exit.enter.name);
                 write!(self.sink, "{head}")?;
-                self.result_line(text.len(), &text, &result)
+                self.result_line(text.len(), &text, &result)?;
             }
         }
+        self.frames(&exit.enter.stack)
+    }
+
+    /// The stack that a call was made from.
+    fn frames(&mut self, frames: &[Frame]) -> Result<()> {
+        frames.iter().try_for_each(|frame| writeln!(self.sink, " > {}", frame_text(frame)))
     }
 
     fn result_line(&mut self, length: usize, text: &str, result: &str) -> Result<()> {
@@ -117,7 +137,7 @@ impl Lines {
             Some((_, name)) => format!("-1 {name}"),
             None => exit.text.clone(),
         };
-        if self.shows_times {
+        if self.form.shows_times {
             text += &format!(" <{:.6}>", exit.elapsed.as_secs_f64());
         }
         text
@@ -125,19 +145,27 @@ impl Lines {
 
     /// A thread ends in the middle of a call: exit(2) does not return.
     fn leave_unreturned(&mut self, event: &TraceEvent) -> Result<()> {
-        let Some(name) = self.unfinished.remove(&event.thread) else { return Ok(()) };
+        let Some(Unfinished { name, stack }) = self.unfinished.remove(&event.thread) else { return Ok(()) };
         match self.open.take() {
-            Some((thread, length)) if thread == event.thread => self.result_line(length + 1, ")", "?"),
+            Some((thread, length)) if thread == event.thread => self.result_line(length + 1, ")", "?")?,
             open => {
                 self.open = open;
                 self.interrupt()?;
                 let head = self.head(event);
                 let text = format!("<... {name} resumed>)");
                 write!(self.sink, "{head}")?;
-                self.result_line(text.len(), &text, "?")
+                self.result_line(text.len(), &text, "?")?;
             }
         }
+        self.frames(&stack)
     }
+}
+
+fn frame_text(frame: &Frame) -> String {
+    let file = frame.file.as_deref().unwrap_or("");
+    let symbol =
+        frame.symbol.as_ref().map(|(name, offset)| format!("{name}+{offset:#x}")).unwrap_or_default();
+    format!("{file}({symbol}) [{:#x}]", frame.pc)
 }
 
 fn signal_text(signal: Signal, info: Option<&SignalInfo>) -> String {

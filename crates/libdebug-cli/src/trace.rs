@@ -1,18 +1,18 @@
 //! `libdebug trace`.
 
 use std::fs::File;
-use std::io::{BufWriter, LineWriter, Write};
+use std::io::{BufWriter, ErrorKind, LineWriter, Write};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::UNIX_EPOCH;
 
 use anyhow::{Context, Result};
-use libdebug::{CallChoice, TraceEvent, TraceOptions, TraceWhat, Tracing};
+use libdebug::{CallChoice, CallExit, Frame, TraceEvent, TraceOptions, TraceWhat, Tracing};
 use serde_json::json;
 
 use crate::arguments::{TraceArguments, Wanted};
 use crate::ending::Endings;
-use crate::lines::Lines;
+use crate::lines::{Form, Lines};
 use crate::status_of;
 use crate::summary::Summary;
 
@@ -33,7 +33,7 @@ impl Shown {
         Ok(match (arguments.summary, arguments.json) {
             (true, _) => Self::Summary(Summary::default(), sink),
             (_, true) => Self::Json(sink),
-            _ => Self::Lines(Lines::new(sink, arguments.times, arguments.clock)),
+            _ => Self::Lines(Lines::new(sink, form(arguments))),
         })
     }
 
@@ -62,6 +62,11 @@ impl Shown {
             }
         }
     }
+}
+
+fn form(arguments: &TraceArguments) -> Form {
+    let is_live = arguments.output.is_none();
+    Form { shows_times: arguments.times, shows_clock: arguments.clock, is_live }
 }
 
 fn sink(arguments: &TraceArguments) -> Result<Sink> {
@@ -98,7 +103,10 @@ pub(crate) fn trace(arguments: &TraceArguments) -> Result<u8> {
         stopper.stop();
     });
     let death = tracing.wait()?;
-    shown.lock().unwrap_or_else(PoisonError::into_inner).end(arguments.json)?;
+    match shown.lock().unwrap_or_else(PoisonError::into_inner).end(arguments.json) {
+        Err(error) if error.kind() == ErrorKind::BrokenPipe => {}
+        done => done?,
+    }
     Ok(if stopped.load(Ordering::Acquire) { INTERRUPTED } else { status_of(death) })
 }
 
@@ -108,8 +116,9 @@ fn options(arguments: &TraceArguments) -> Result<TraceOptions> {
         None => CallChoice::all(),
     };
     calls.paths.clone_from(&arguments.path);
-    let (shows_files, accelerate) = (arguments.files, !arguments.no_seccomp);
-    Ok(TraceOptions { calls, shows_files, accelerate, ..TraceOptions::default() })
+    let (shows_files, shows_stacks) = (arguments.files, arguments.stacks);
+    let accelerate = !arguments.no_seccomp;
+    Ok(TraceOptions { calls, shows_files, shows_stacks, accelerate, ..TraceOptions::default() })
 }
 
 fn as_json(event: &TraceEvent) -> Option<serde_json::Value> {
@@ -137,8 +146,18 @@ fn as_json(event: &TraceEvent) -> Option<serde_json::Value> {
         TraceWhat::Ended(libdebug::Death::Killed(signal)) => ("killed", json!({"name": signal.name()})),
     };
     object["event"] = kind.into();
+    if let TraceWhat::Exit(CallExit { enter, .. }) | TraceWhat::Enter(enter) = &event.what
+        && !enter.stack.is_empty()
+    {
+        object["stack"] = enter.stack.iter().map(frame_json).collect();
+    }
     if let (Some(all), Some(more)) = (object.as_object_mut(), rest.as_object()) {
         all.extend(more.clone());
     }
     Some(object)
+}
+
+fn frame_json(frame: &Frame) -> serde_json::Value {
+    let (symbol, offset) = frame.symbol.clone().unzip();
+    json!({"pc": frame.pc, "file": frame.file, "symbol": symbol, "offset": offset})
 }

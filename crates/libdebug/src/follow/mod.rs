@@ -6,6 +6,7 @@
 
 mod control;
 mod pair;
+mod space;
 
 use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
@@ -21,6 +22,7 @@ use crate::launch::{LaunchSpec, end_stray, seize_all, spawn_error};
 use control::Outcome;
 pub(crate) use control::{Control, Running, begin};
 pub(crate) use pair::Pair;
+pub(crate) use space::FollowedSpace;
 
 /// How a thread goes on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -58,6 +60,8 @@ pub(crate) trait Watch: Send + 'static {
         tracee: &mut Tracee<Self::Data>,
         signal: Signal,
     ) -> Option<Signal>;
+    /// The thread stands still with its process, under job control.
+    fn stopped(&mut self, _tracee: &mut Tracee<Self::Data>, _signal: Signal) {}
     /// A syscall-stop or seccomp-stop.
     fn called(&mut self, _ptrace: Ptrace, _tracee: &mut Tracee<Self::Data>) {}
     /// Another program replaced the process's.
@@ -239,7 +243,8 @@ impl<W: Watch> Follower<W> {
                 self.watch.created(tracee, Tid(new as i32));
             }
             Stop::Exit => self.watch.exiting(self.ptrace, tracee),
-            Stop::Group(_) if self.ending == Ending::NotYet => {
+            Stop::Group(signal) if self.ending == Ending::NotYet => {
+                self.watch.stopped(tracee, signal);
                 let _ = self.ptrace.listen(tid);
                 return;
             }

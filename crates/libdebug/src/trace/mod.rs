@@ -28,6 +28,8 @@ pub struct TraceOptions {
     pub calls: CallChoice,
     /// Whether descriptors are shown with their files.
     pub shows_files: bool,
+    /// Whether each call is told with the stack that it is made from.
+    pub shows_stacks: bool,
     /// Whether a program that is started gets a filter, so that calls that are not told of cost nothing: where
     /// [`TraceOptions::calls`] leaves any out. Without CAP_SYS_ADMIN it can gain no privileges then (`no_new_privs`), which
     /// under a tracer without privileges it cannot anyway.
@@ -38,7 +40,13 @@ pub struct TraceOptions {
 
 impl Default for TraceOptions {
     fn default() -> Self {
-        Self { calls: CallChoice::all(), shows_files: false, accelerate: true, share_cpu: true }
+        Self {
+            calls: CallChoice::all(),
+            shows_files: false,
+            shows_stacks: false,
+            accelerate: true,
+            share_cpu: true,
+        }
     }
 }
 

@@ -2,6 +2,8 @@ use std::time::{Duration, SystemTime};
 
 use libdebug_kernel::{Death, Pid, Signal, SignalInfo, SyscallCall, Tid};
 
+use crate::unwind::Frame;
+
 /// Something that a thread did, or that was done to it.
 #[derive(Debug, Clone)]
 pub struct TraceEvent {
@@ -39,6 +41,9 @@ pub struct CallEnter {
     pub name: String,
     /// Its arguments in words; `None` for a buffer that the kernel is going to fill.
     pub arguments: Vec<Option<String>>,
+    /// Where it is made, innermost frame first: with [`TraceOptions::shows_stacks`](crate::TraceOptions::shows_stacks), else
+    /// empty. So is that of the execve(2) with which the program began.
+    pub stack: Vec<Frame>,
 }
 
 /// A call that has been made.

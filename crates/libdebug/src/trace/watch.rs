@@ -7,12 +7,12 @@ use std::time::{Duration, Instant, SystemTime};
 
 use libdebug_arch::decode::ArgumentKind;
 use libdebug_arch::errno_of_return;
-use libdebug_kernel::{Death, Pid, ProcessMemory, Ptrace, Signal, SyscallCall, SyscallInfo, Tid, proc};
+use libdebug_kernel::{Death, Pid, Ptrace, Signal, SyscallCall, SyscallInfo, Tid, proc};
 
 use super::TraceOptions;
 use super::record::{CallEnter, CallExit, TraceEvent, TraceWhat};
 use crate::describe::{Words, declarations, in_quotes, is_filled, meaning, named_error, opens, with_file};
-use crate::follow::{Pair, Tracee, Watch, Way};
+use crate::follow::{FollowedSpace, Pair, Tracee, Watch, Way};
 use crate::launch::LaunchSpec;
 
 pub(super) type Tell = Box<dyn FnMut(TraceEvent) + Send>;
@@ -34,7 +34,7 @@ pub(crate) struct Tracer {
     is_filtered: bool,
     /// The call that began the program, which is told of where it succeeded.
     first: Option<CallEnter>,
-    memories: HashMap<Pid, ProcessMemory>,
+    spaces: HashMap<Pid, FollowedSpace>,
 }
 
 impl fmt::Debug for Tracer {
@@ -57,7 +57,7 @@ pub(super) fn first_call(spec: &LaunchSpec) -> CallEnter {
     let call = SyscallCall { audit_arch: NATIVE, number: EXECVE, arguments: [0; 6] };
     let arguments =
         [text(&spec.path_c), format!("[{}]", argv.join(", ")), format!("/* {} vars */", spec.env.len())];
-    CallEnter { call, name: "execve".to_owned(), arguments: arguments.map(Some).into() }
+    CallEnter { call, name: "execve".to_owned(), arguments: arguments.map(Some).into(), stack: Vec::new() }
 }
 
 impl Tracer {
@@ -68,17 +68,20 @@ impl Tracer {
         first: Option<CallEnter>,
     ) -> Self {
         let first = first.filter(|first| options.calls.has(&first.call) && options.calls.paths.is_empty());
-        Self { options, tell, is_filtered, first, memories: HashMap::new() }
+        Self { options, tell, is_filtered, first, spaces: HashMap::new() }
     }
 
     fn tell(&mut self, tid: Tid, process: Pid, what: TraceWhat) {
         (self.tell)(TraceEvent { process, thread: tid, at: SystemTime::now(), what });
     }
 
+    fn space(&mut self, process: Pid) -> &FollowedSpace {
+        self.spaces.entry(process).or_insert_with(|| FollowedSpace::new(process))
+    }
+
     fn with_words<T>(&mut self, tid: Tid, process: Pid, act: impl FnOnce(&Words<'_>) -> T) -> T {
-        let open = || ProcessMemory::open(process).unwrap_or_else(|_| ProcessMemory::closed(process));
         let shows_files = self.options.shows_files;
-        let memory = self.memories.entry(process).or_insert_with(open);
+        let memory = self.space(process).memory();
         let read = |address: u64, limit: usize| {
             let mut bytes = vec![0; limit];
             (memory.read(address, &mut bytes) == limit).then_some(bytes)
@@ -86,7 +89,7 @@ impl Tracer {
         act(&Words { tid, read: &read, shows_files })
     }
 
-    fn on_enter(&mut self, tracee: &mut Tracee<Calls>, call: SyscallCall) {
+    fn on_enter(&mut self, ptrace: Ptrace, tracee: &mut Tracee<Calls>, call: SyscallCall) {
         tracee.data.is_inside = true;
         let (tid, process) = (tracee.tid, tracee.process);
         tracee.data.is_told = self.options.calls.has(&call) && self.has_path(tid, process, &call);
@@ -94,7 +97,10 @@ impl Tracer {
             tracee.data.current = None;
             return;
         }
-        let enter = self.with_words(tid, process, |words| enter_of(words, call));
+        let mut enter = self.with_words(tid, process, |words| enter_of(words, call));
+        if self.options.shows_stacks {
+            enter.stack = self.space(process).stack(ptrace, tid);
+        }
         tracee.data.current = Some((enter.clone(), Instant::now()));
         self.tell(tid, process, TraceWhat::Enter(enter));
     }
@@ -129,12 +135,13 @@ impl Tracer {
 fn enter_of(words: &Words<'_>, call: SyscallCall) -> CallEnter {
     let Some((name, declared)) = declarations(&call) else {
         let arguments = call.arguments.iter().map(|value| Some(format!("{value:#x}"))).collect();
-        return CallEnter { call, name: format!("syscall_{:#x}", call.number), arguments };
+        let name = format!("syscall_{:#x}", call.number);
+        return CallEnter { call, name, arguments, stack: Vec::new() };
     };
     let count = declared.len() - usize::from(leaves_mode_out(&call, declared));
     let argument = |index| (!is_filled(&call, index)).then(|| words.argument_or_number(&call, index));
     let arguments = (0..count).map(argument).collect();
-    CallEnter { call, name: name.to_owned(), arguments }
+    CallEnter { call, name: name.to_owned(), arguments, stack: Vec::new() }
 }
 
 /// open(2) and openat(2) look at a mode only where they may create a file.
@@ -210,10 +217,14 @@ impl Watch for Tracer {
         Some(signal)
     }
 
+    fn stopped(&mut self, tracee: &mut Tracee<Calls>, signal: Signal) {
+        self.tell(tracee.tid, tracee.process, TraceWhat::Stopped(signal));
+    }
+
     fn called(&mut self, ptrace: Ptrace, tracee: &mut Tracee<Calls>) {
         match ptrace.syscall_info(tracee.tid) {
-            Ok(SyscallInfo::Enter(call)) if !self.is_filtered => self.on_enter(tracee, call),
-            Ok(SyscallInfo::Seccomp { call, .. }) if self.is_filtered => self.on_enter(tracee, call),
+            Ok(SyscallInfo::Enter(call)) if !self.is_filtered => self.on_enter(ptrace, tracee, call),
+            Ok(SyscallInfo::Seccomp { call, .. }) if self.is_filtered => self.on_enter(ptrace, tracee, call),
             Ok(SyscallInfo::Exit { value, .. }) => self.on_exit(tracee, value),
             // One that was killed in its stop, or the entry behind a seccomp-stop.
             _ => {}
@@ -221,7 +232,7 @@ impl Watch for Tracer {
     }
 
     fn executed(&mut self, _ptrace: Ptrace, tracee: &mut Tracee<Calls>) {
-        self.memories.remove(&tracee.process);
+        self.spaces.remove(&tracee.process);
         if let Some(first) = self.first.take() {
             tracee.data.current = Some((first.clone(), Instant::now()));
             self.tell(tracee.tid, tracee.process, TraceWhat::Enter(first));
@@ -231,7 +242,7 @@ impl Watch for Tracer {
 
     fn died(&mut self, tracee: Tracee<Calls>, death: Death) {
         if tracee.tid == tracee.process.leader() {
-            self.memories.remove(&tracee.process);
+            self.spaces.remove(&tracee.process);
         }
         self.tell(tracee.tid, tracee.process, TraceWhat::Ended(death));
     }
