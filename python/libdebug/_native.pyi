@@ -233,6 +233,11 @@ class ThreadCore:
     def count_instructions(self, until: int | None = None, limit: int | None = None) -> int:
         """Step until the thread is at the address or ends, at most `limit` times; return how often."""
 
+    def trace_instructions(
+        self, until: int | None, limit: int | None, registers: list[str], path: str
+    ) -> tuple[int, bytes]:
+        """Step likewise, append pc and registers before each to a file; return how many, and a drcov file."""
+
     def next(self) -> None:
         """Execute one instruction, and all of the function where that is a call."""
 

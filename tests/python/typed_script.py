@@ -244,6 +244,8 @@ def thread_state(thread: ThreadContext) -> None:
     answer: int = thread.invoke_syscall("getpid")
     view: AbstractMemoryView = thread.mem
     print(thread.count_instructions(), owner.count_instructions(), owner.trace_syscalls())
+    instructions = owner.trace_instructions("main", 100, registers=("rax",), path="way")
+    print(instructions[0] + 1, thread.trace_instructions(limit=1).columns, *instructions.column("rax"))
     print(owner, numbers, flags, result, answer, view, thread.memory, thread.regs.rip, thread.siginfo)
     print(thread.exit_code, thread.exit_signal, thread.variables(), thread.frames, thread.backtrace())
     print(thread.disasm(), thread.instruction_pointer)

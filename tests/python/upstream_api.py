@@ -312,6 +312,7 @@ NEW_CLASSES: dict[str, list[str]] = {
     "libdebug.data.frame": ["FrameRegisters", "Frame"],
     "libdebug.data.image": ["Section", "Segment", "Mitigations", "Image"],
     "libdebug.data.instruction": ["Instruction"],
+    "libdebug.data.instruction_trace": ["InstructionTrace"],
     "libdebug.data.signal_info": ["SignalInfo"],
     "libdebug.data.source_line": ["InlinedCall", "SourceLine"],
     "libdebug.data.variable": ["Enumerator", "Variable"],
@@ -345,7 +346,8 @@ _OWN_HANDLERS = (
 )
 _DOCUMENTED = "print_backtrace print_registers print_regs print_registers_all print_regs_all"
 _LOOKING = (
-    "count_instructions disasm pprint_disasm frames siginfo variables call invoke_syscall answer_syscall"
+    "count_instructions trace_instructions disasm pprint_disasm frames siginfo variables call "
+    "invoke_syscall answer_syscall"
 )
 _OF_SNAPSHOTS = f"{_DOCUMENTED} disasm frames pprint_disasm resolve_position saved_ip"
 _LIST = "append clear copy count extend index insert pop remove reverse sort"

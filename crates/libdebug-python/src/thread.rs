@@ -1,6 +1,10 @@
 //! One thread, as the class `ThreadContext` uses it.
 
-use libdebug::{Error, Finish, Signal, Thread};
+use std::fs::OpenOptions;
+use std::io::{BufWriter, Write};
+use std::path::PathBuf;
+
+use libdebug::{Error, Finish, InstructionTrace, Signal, Thread, register};
 use pyo3::prelude::*;
 
 use crate::disassembly::{Line, disassemble};
@@ -174,6 +178,30 @@ impl ThreadCore {
     #[pyo3(signature = (until=None, limit=None))]
     fn count_instructions(&self, py: Python<'_>, until: Option<u64>, limit: Option<u64>) -> PyResult<u64> {
         self.blocking(py, Doing::Cont, |thread| thread.count_instructions(until, limit))
+    }
+
+    /// Step likewise, append the pc and the named registers before each instruction to a file, as words of 64 bits, and
+    /// return how many instructions that were, and the code that was executed as a file of the format drcov.
+    fn trace_instructions(
+        &self,
+        py: Python<'_>,
+        until: Option<u64>,
+        limit: Option<u64>,
+        registers: Vec<String>,
+        path: PathBuf,
+    ) -> PyResult<(u64, Vec<u8>)> {
+        let file = OpenOptions::new().append(true).open(&path);
+        let file = file.map_err(|error| raise(py, Doing::Other, Error::File { path, error }))?;
+        let find = |name: String| register(&name).ok_or(Error::NoSuchRegister(name));
+        let registers = registers.into_iter().map(find).collect::<Result<_, _>>();
+        let registers = registers.map_err(|error| raise(py, Doing::Other, error))?;
+        let trace = InstructionTrace { until, limit, registers };
+        let mut rows = BufWriter::new(file);
+        let write = move |row: &[u64]| {
+            row.iter().try_for_each(|value| rows.write_all(&value.to_le_bytes())).map_err(Into::into)
+        };
+        let traced = self.blocking(py, Doing::Cont, |thread| thread.trace_instructions(trace, write))?;
+        Ok((traced.count, traced.coverage.to_drcov()))
     }
 
     /// Run to the end of the current function: by a stop at the caller, or by steps.

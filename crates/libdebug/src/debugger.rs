@@ -13,6 +13,7 @@ use crate::end::{Whom, order_end};
 use crate::error::{Error, Result};
 use crate::handler::Action;
 use crate::host::{Host, RustHost};
+use crate::instruction_trace::{Steps, TracedInstructions};
 use crate::io::ProcessIo;
 use crate::mailbox::{Responder, lock, reply};
 use crate::session::{Phase, Session, Shared, read};
@@ -229,8 +230,8 @@ impl Debugger {
         self.resume_and_wait(Command::StepUntil { tid, address, limit })
     }
 
-    pub(crate) fn count_thread(&self, tid: Tid, until: Option<u64>, limit: u64) -> Result<u64> {
-        self.ask_to_run(|answer| Command::CountSteps { tid, until, limit, answer })
+    pub(crate) fn step_thread_counted(&self, tid: Tid, steps: Box<Steps>) -> Result<TracedInstructions> {
+        self.ask_to_run(|answer| Command::TakeSteps { tid, steps, answer })
     }
 
     pub(crate) fn next_thread(&self, tid: Tid) -> Result<()> {

@@ -10,6 +10,7 @@ use libdebug_kernel::{Bell, Tid};
 use crate::attend::note_interrupted;
 use crate::breakpoint::{BreakpointCell, BreakpointKind};
 use crate::error::Result;
+use crate::instruction_trace::Steps;
 use crate::mailbox::lock;
 use crate::process::{Happening, Process};
 use crate::step::{Pace, StepEnd};
@@ -146,32 +147,21 @@ impl Process {
         stepped.and(self.restore_hardware(users))
     }
 
-    /// Steps `tid` until it is at `until`, at most `limit` times, as [`Process::step_until`] does with a limit. `count`
-    /// is how many instructions that were, also where it ends otherwise.
-    pub(crate) fn count_steps(
-        &mut self,
-        tid: Tid,
-        until: Option<u64>,
-        limit: u64,
-        count: &mut u64,
-        bell: &Bell,
-    ) -> Result<()> {
+    /// Steps `tid` as [`Process::step_until`] does with a limit, and counts the instructions, also where it ends otherwise.
+    pub(crate) fn count_steps(&mut self, tid: Tid, steps: &mut Steps, bell: &Bell) -> Result<()> {
         let users = self.suspend_hardware();
-        let stepped = self.count_on(tid, until, limit, count, bell);
+        let stepped = self.count_on(tid, steps, bell);
         stepped.and(self.restore_hardware(users))
     }
 
-    fn count_on(
-        &mut self,
-        tid: Tid,
-        until: Option<u64>,
-        limit: u64,
-        count: &mut u64,
-        bell: &Bell,
-    ) -> Result<()> {
-        while *count < limit && self.step(tid, bell)? == StepEnd::Done {
-            *count += 1;
-            let is_there = until.is_some_and(|until| self.shown_pc(tid).is_ok_and(|pc| pc == until));
+    fn count_on(&mut self, tid: Tid, steps: &mut Steps, bell: &Bell) -> Result<()> {
+        while steps.count < steps.limit {
+            self.look_at_step(tid, steps)?;
+            if self.step(tid, bell)? == StepEnd::Ended {
+                break;
+            }
+            steps.add()?;
+            let is_there = steps.until.is_some_and(|until| self.shown_pc(tid).is_ok_and(|pc| pc == until));
             if is_there || self.shared.interrupt.load(Ordering::Acquire) {
                 break;
             }

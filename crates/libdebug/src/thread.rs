@@ -11,6 +11,7 @@ use libdebug_kernel::{Death, Signal, Tid};
 use crate::debugger::Debugger;
 use crate::error::{Error, Result};
 use crate::handler::HandlerId;
+use crate::instruction_trace::{Steps, TracedInstructions};
 use crate::mailbox::lock;
 use crate::registers::{Block, RegisterCache, block_of, layout};
 use crate::session::{Session, StopReason, ThreadCell};
@@ -232,8 +233,12 @@ impl Thread {
     /// # Errors
     /// As [`Thread::step`].
     pub fn count_instructions(&self, until: Option<u64>, limit: Option<u64>) -> Result<u64> {
+        Ok(self.take_steps(Steps::counted(until, limit))?.count)
+    }
+
+    pub(crate) fn take_steps(&self, steps: Steps) -> Result<TracedInstructions> {
         self.check_alive()?;
-        self.debugger.count_thread(self.cell.tid, until, limit.unwrap_or(u64::MAX))
+        self.debugger.step_thread_counted(self.cell.tid, Box::new(steps))
     }
 
     /// Executes one instruction, and all of the function where that is a call; breakpoints in it stop it.

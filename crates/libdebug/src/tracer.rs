@@ -13,6 +13,7 @@ use crate::end::Whom;
 use crate::error::{Error, Result};
 use crate::handler::HandlerId;
 use crate::inherit::Handlers;
+use crate::instruction_trace::{Steps, TracedInstructions};
 use crate::launch::LaunchSpec;
 use crate::mailbox::{Responder, lock};
 use crate::process::{Process, Run};
@@ -46,11 +47,10 @@ pub(crate) enum Command {
         address: u64,
         limit: Option<u64>,
     },
-    CountSteps {
+    TakeSteps {
         tid: Tid,
-        until: Option<u64>,
-        limit: u64,
-        answer: Responder<u64>,
+        steps: Box<Steps>,
+        answer: Responder<TracedInstructions>,
     },
     Next(Tid),
     Leave(Tid, WayOut),
@@ -197,10 +197,9 @@ impl Tracer {
             Command::StepUntil { tid, address, limit } => {
                 self.step(tid, |process, bell| process.step_until(tid, address, limit, bell));
             }
-            Command::CountSteps { tid, until, limit, answer } => {
-                let mut count = 0;
-                self.step(tid, |process, bell| process.count_steps(tid, until, limit, &mut count, bell));
-                answer.send(count);
+            Command::TakeSteps { tid, mut steps, answer } => {
+                self.step(tid, |process, bell| process.count_steps(tid, &mut steps, bell));
+                answer.send(steps.traced());
             }
             Command::Next(tid) => self.next(tid),
             Command::Leave(tid, way) => self.leave(tid, way),

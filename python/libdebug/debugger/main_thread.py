@@ -9,7 +9,11 @@ from libdebug.utils.oop.alias import alias_of
 
 TYPE_CHECKING = False  # importing `typing` takes longer than all the rest
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+    from pathlib import Path
+
     from libdebug._native import DebuggerCore, Registers, ThreadCore
+    from libdebug.data.instruction_trace import InstructionTrace
     from libdebug.data.signal_info import SignalInfo
     from libdebug.data.source_line import SourceLine
 
@@ -250,6 +254,27 @@ class MainThread(Stack):
             file: what the position is relative to, as for `breakpoint`.
         """
         return self._main.count_instructions(until, limit, file)
+
+    def trace_instructions(
+        self,
+        until: int | str | None = None,
+        limit: int | None = None,
+        registers: Iterable[str] = (),
+        path: str | Path | None = None,
+        file: str = "hybrid",
+    ) -> InstructionTrace:
+        """Step the main thread until it is at a position or ends, and return every executed instruction.
+
+        See `ThreadContext.trace_instructions`.
+
+        Args:
+            until: an address, a symbol, or `symbol+hexadecimal`; None for as long as the thread lives.
+            limit: after how many instructions to stop; None for never.
+            registers: registers of up to 64 bits whose values before each instruction are kept too.
+            path: where to keep the trace; None for a temporary file, which goes with the trace.
+            file: what the position is relative to, as for `breakpoint`.
+        """
+        return self._main.trace_instructions(until, limit, registers, path, file)
 
     def next(self) -> None:
         """Execute one instruction, and all of the function where that is a call; breakpoints in it stop."""

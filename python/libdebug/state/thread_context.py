@@ -14,7 +14,11 @@ from libdebug.utils.oop.alias import alias_of
 
 TYPE_CHECKING = False  # importing `typing` takes longer than all the rest
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+    from pathlib import Path
+
     from libdebug._native import Registers, ThreadCore
+    from libdebug.data.instruction_trace import InstructionTrace
     from libdebug.data.signal_info import SignalInfo
     from libdebug.data.source_line import SourceLine
     from libdebug.data.variable import Variable
@@ -361,6 +365,31 @@ class ThreadContext(ThreadHandlers, ThreadSeeing, ThreadSnapshots, Stack, metacl
         """
         address = None if until is None else self._debugger.resolve_position(until, file)
         return self._core.count_instructions(address, limit)
+
+    def trace_instructions(
+        self,
+        until: int | str | None = None,
+        limit: int | None = None,
+        registers: Iterable[str] = (),
+        path: str | Path | None = None,
+        file: str = "hybrid",
+    ) -> InstructionTrace:
+        """Step this thread until it is at a position or ends, and return every instruction that it executed.
+
+        All other threads stay stopped; breakpoints and watchpoints on the way are passed. The trace goes into
+        a file while it is made, so its length does not matter.
+
+        Args:
+            until: an address, a symbol, or `symbol+hexadecimal`; None for as long as the thread lives.
+            limit: after how many instructions to stop; None for never.
+            registers: registers of up to 64 bits whose values before each instruction are kept too.
+            path: where to keep the trace; None for a temporary file, which goes with the trace.
+            file: what the position is relative to, as for `Debugger.breakpoint`.
+        """
+        from libdebug.data.instruction_trace import trace_of
+
+        address = None if until is None else self._debugger.resolve_position(until, file)
+        return trace_of(self._core, address, limit, list(registers), path)
 
     def next(self) -> None:
         """Execute one instruction, and all of the function where that is a call; breakpoints in it stop."""
