@@ -6,6 +6,7 @@ import os
 import shutil
 import signal
 import subprocess
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -188,6 +189,43 @@ def test_a_process_that_runs_is_counted_and_goes_on(program: Callable[[str], str
         assert "TracerPid:\t0" in Path(f"/proc/{spinning.pid}/status").read_text()
         assert spinning.poll() is None
         os.kill(spinning.pid, signal.SIGKILL)
+
+
+def test_a_process_that_waits_is_let_go_unharmed() -> None:
+    """A step into a call that blocks is still to end when the process is let go."""
+    for _ in range(5):
+        with subprocess.Popen(["/bin/cat"], stdin=subprocess.PIPE, stdout=subprocess.PIPE) as cat:
+            assert cat.stdin
+            assert cat.stdout
+            cat.stdin.write(b"one\n")
+            cat.stdin.flush()
+            assert cat.stdout.readline() == b"one\n"  # and now it waits again, or is about to
+            words = [COMMAND, "count", "-p", str(cat.pid)]
+            with subprocess.Popen(words, stderr=subprocess.PIPE, text=True) as counting:
+                assert counting.stderr
+                assert counting.stderr.readline() == f"libdebug: process {cat.pid} attached\n"
+                counting.send_signal(signal.SIGINT)
+                counting.communicate(timeout=LONGEST)
+            assert counting.returncode == 130
+            assert cat.communicate(b"two\n", timeout=LONGEST) == (b"two\n", None)
+        assert cat.returncode == 0
+
+
+def test_threads_that_wait_are_let_go_unharmed() -> None:
+    script = (
+        "import threading; lock = threading.Lock(); lock.acquire()\n"
+        "threads = [threading.Thread(target=lambda: lock.acquire() and lock.release()) for _ in range(4)]\n"
+        "[thread.start() for thread in threads]; print('ready', flush=True)\n"
+        "for _ in range(3_000_000): pass\n"
+        "lock.release(); [thread.join() for thread in threads]; print('done')"
+    )
+    with subprocess.Popen([sys.executable, "-c", script], stdout=subprocess.PIPE, text=True) as threads:
+        assert threads.stdout
+        assert threads.stdout.readline() == "ready\n"
+        done = run("count", "--limit", "500", "-p", str(threads.pid))
+        assert done.returncode == 0, done.stderr
+        assert threads.communicate(timeout=LONGEST)[0] == "done\n"
+    assert threads.returncode == 0
 
 
 def test_a_pipe_never_sees_progress(program: Callable[[str], str]) -> None:

@@ -142,10 +142,49 @@ def test_only_calls_of_a_path(tmp_path: Path) -> None:
     assert names.count("openat") == 1
 
 
-def test_unknown_names_are_refused() -> None:
-    done = run("trace", "-e", "no_such_call", "--", "/bin/true")
+@pytest.mark.parametrize(
+    ("choice", "said"),
+    [
+        ("no_such_call", 'Syscall "no_such_call" not found'),
+        ("", "a name is missing"),
+        ("read,!write", "`!` goes before the whole list"),
+        ("%files", "there is no class %files, only %file, %desc"),
+    ],
+)
+def test_what_is_no_choice_is_refused(choice: str, said: str) -> None:
+    done = run("trace", "-e", choice, "--", "/bin/true")
     assert done.returncode == 125
-    assert "no_such_call" in done.stderr
+    assert said in done.stderr
+
+
+@pytest.mark.parametrize("command", ["trace", "count"])
+def test_an_option_that_there_is_not_is_no_program(command: str) -> None:
+    done = run(command, "-f", "--", "/bin/true")
+    assert (done.returncode, done.stdout) == (125, "")
+    assert "there is no option -f: children are always followed" in done.stderr
+
+
+@pytest.mark.parametrize("command", ["trace", "count"])
+def test_where_the_result_goes_is_looked_at_first(command: str, tmp_path: Path) -> None:
+    done = run(command, "-o", str(tmp_path / "no" / "such"), "--", "/bin/echo", "ran")
+    assert (done.returncode, done.stdout) == (125, "")
+    assert "cannot write" in done.stderr
+
+
+@pytest.mark.parametrize("command", ["trace", "count"])
+def test_a_second_ctrl_c_changes_nothing(command: str, program: Callable[[str], str]) -> None:
+    with subprocess.Popen([program("spinner")], stdout=subprocess.DEVNULL) as spinning:
+        words = [COMMAND, command, "-p", str(spinning.pid)]
+        with subprocess.Popen(words, stderr=subprocess.PIPE, text=True) as looking:
+            assert looking.stderr
+            assert "attached" in looking.stderr.readline()
+            for _ in range(3):
+                looking.send_signal(signal.SIGINT)
+            errors = looking.communicate(timeout=LONGEST)[1]
+        assert looking.returncode == 130
+        assert "Traceback" not in errors
+        assert spinning.poll() is None
+        spinning.kill()
 
 
 def test_a_summary_counts_calls_and_errors() -> None:

@@ -1,10 +1,11 @@
 //! What can be written behind `libdebug`.
 
-use std::ffi::OsString;
+use std::ffi::{OsStr, OsString};
 use std::path::PathBuf;
 
+use anyhow::{Result, bail};
 use clap::{Args, Parser, Subcommand, ValueEnum};
-use libdebug::{Launch, Pid};
+use libdebug::{Launch, Pid, SignalMask};
 
 /// Count the instructions of programs, and see their system calls.
 #[derive(Debug, Parser)]
@@ -36,22 +37,36 @@ pub(crate) struct Target {
 
 /// What to do with a target.
 pub(crate) enum Wanted {
-    Run(Launch),
+    Run(Box<Launch>),
     Attach(Pid),
 }
 
 impl Target {
-    pub(crate) fn wanted(&self, aslr: bool) -> Wanted {
-        match self.pid {
-            Some(pid) => Wanted::Attach(Pid(pid)),
-            None => {
-                let mut launch = Launch::new(self.program.first().cloned().unwrap_or_default());
-                launch.argv.clone_from(&self.program);
-                launch.aslr = aslr;
-                Wanted::Run(launch)
-            }
-        }
+    /// `mask` is what the program begins with blocked.
+    pub(crate) fn wanted(&self, aslr: bool, mask: SignalMask) -> Result<Wanted> {
+        let Some(pid) = self.pid else {
+            let program = self.program.first().cloned().unwrap_or_default();
+            check_program(&program)?;
+            let mut launch = Launch::new(program);
+            launch.argv.clone_from(&self.program);
+            (launch.aslr, launch.signal_mask) = (aslr, Some(mask));
+            return Ok(Wanted::Run(Box::new(launch)));
+        };
+        Ok(Wanted::Attach(Pid(pid)))
     }
+}
+
+/// Whatever follows the options is the program, an option that there is not too.
+fn check_program(program: &OsStr) -> Result<()> {
+    let word = program.to_string_lossy();
+    if !word.starts_with('-') {
+        return Ok(());
+    }
+    let hint = match &*word {
+        "-f" | "-ff" | "--follow-forks" => "children are always followed",
+        _ => "--help shows those that there are",
+    };
+    bail!("there is no option {word}: {hint} (a program of that name is ./{word})")
 }
 
 #[derive(Debug, Clone, Copy, ValueEnum)]

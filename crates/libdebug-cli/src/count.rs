@@ -1,5 +1,6 @@
 //! `libdebug count`.
 
+use std::fs::File;
 use std::io::Write;
 
 use anyhow::{Context, Result};
@@ -16,20 +17,23 @@ const INTERRUPTED: u8 = 130;
 
 pub(crate) fn count(arguments: &CountArguments) -> Result<u8> {
     let options = options(arguments);
-    // The program is to have the signals as they were: they are noted before they are held.
-    let wanted = arguments.target.wanted(!arguments.no_aslr);
-    let counting = match &wanted {
-        Wanted::Run(launch) => Counting::start(launch, &options)?,
-        Wanted::Attach(pid) => Counting::attach(*pid, &options)?,
-    };
+    let sink = sink(arguments)?;
     let endings = Endings::hold();
+    let counting = match arguments.target.wanted(!arguments.no_aslr, endings.before)? {
+        Wanted::Run(launch) => Counting::start(&launch, &options)?,
+        Wanted::Attach(pid) => {
+            let counting = Counting::attach(pid, &options)?;
+            anstream::eprintln!("libdebug: process {pid} attached");
+            counting
+        }
+    };
     let watcher = counting.watcher();
     endings.on_first(move || watcher.stop());
     let progress = Progress::of(counting.watcher());
     let counted = counting.wait();
     drop(progress);
     let counted = counted?;
-    show(arguments, &counted)?;
+    show(arguments, &counted, sink)?;
     Ok(match counted.end {
         CountEnd::Finished => status_of(counted.death),
         CountEnd::Limit => 0,
@@ -48,12 +52,19 @@ fn options(arguments: &CountArguments) -> CountOptions {
     CountOptions { by, range: arguments.range.clone(), limit: arguments.limit, ..CountOptions::default() }
 }
 
-fn show(arguments: &CountArguments, counted: &Count) -> Result<()> {
+/// Where the result goes: known to work before anything is counted.
+fn sink(arguments: &CountArguments) -> Result<Box<dyn Write>> {
+    Ok(match &arguments.output {
+        Some(path) => {
+            Box::new(File::create(path).with_context(|| format!("cannot write {}", path.display()))?)
+        }
+        None => Box::new(anstream::stderr()),
+    })
+}
+
+fn show(arguments: &CountArguments, counted: &Count, mut sink: Box<dyn Write>) -> Result<()> {
     let text = if arguments.json { format!("{}\n", as_json(counted)) } else { as_text(arguments, counted) };
-    match &arguments.output {
-        Some(path) => std::fs::write(path, text).with_context(|| format!("cannot write {}", path.display())),
-        None => Ok(anstream::stderr().write_all(text.as_bytes())?),
-    }
+    Ok(sink.write_all(text.as_bytes())?)
 }
 
 fn as_json(counted: &Count) -> Value {

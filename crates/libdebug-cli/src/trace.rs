@@ -87,7 +87,8 @@ pub(crate) fn trace(arguments: &TraceArguments) -> Result<u8> {
         // Whoever has closed the stream wants no more of it.
         let _ = taking.lock().unwrap_or_else(PoisonError::into_inner).take(&event);
     };
-    let tracing = match arguments.target.wanted(!arguments.no_aslr) {
+    let endings = Endings::hold();
+    let tracing = match arguments.target.wanted(!arguments.no_aslr, endings.before)? {
         Wanted::Run(launch) => Tracing::start(&launch, &options, tell)?,
         Wanted::Attach(pid) => {
             let tracing = Tracing::attach(pid, &options, tell)?;
@@ -95,7 +96,6 @@ pub(crate) fn trace(arguments: &TraceArguments) -> Result<u8> {
             tracing
         }
     };
-    let endings = Endings::hold();
     let (stopper, stopped) = (tracing.stopper(), Arc::new(AtomicBool::new(false)));
     let is_stopped = Arc::clone(&stopped);
     endings.on_first(move || {

@@ -124,7 +124,7 @@ pub(crate) fn raise(py: Python<'_>, doing: Doing, error: Error) -> PyErr {
         Error::Register(RegisterError::ValueOutOfRange { .. }) => register_overflow(py, &text),
         Error::Register(RegisterError::WrongKind { .. }) => PyTypeError::new_err(text),
         Error::Register(_) | Error::NoSuchRegister(_) => PyAttributeError::new_err(text),
-        Error::UnsuitableRegister(_) => PyValueError::new_err(text),
+        Error::UnsuitableRegister(_) | Error::BadChoice(_) => PyValueError::new_err(text),
         Error::Spawn { path, errno, .. } => PyOSError::new_err((errno.0, text, path)),
         Error::File { path, error } => {
             PyOSError::new_err((error.raw_os_error().unwrap_or(0), error.to_string(), path))

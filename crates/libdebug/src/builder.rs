@@ -4,7 +4,7 @@ use std::ffi::{CString, OsStr, OsString};
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 
-use libdebug_kernel::{Errno, Pid, environment, find_program, signal_mask};
+use libdebug_kernel::{Errno, Pid, SignalMask, environment, find_program, signal_mask};
 
 use crate::acceleration::SyscallFilterMode;
 use crate::debugger::Debugger;
@@ -41,6 +41,8 @@ pub struct Launch {
     pub start_at: StartAt,
     /// Whether it ends with the debugger, however that ends.
     pub kill_on_exit: bool,
+    /// The signals that it begins with blocked; `None` is as the thread has them that runs it.
+    pub signal_mask: Option<SignalMask>,
 }
 
 impl Launch {
@@ -56,6 +58,7 @@ impl Launch {
             stdio: Stdio::Piped,
             start_at: StartAt::EntryPoint,
             kill_on_exit: true,
+            signal_mask: None,
         }
     }
 
@@ -89,7 +92,7 @@ impl Launch {
             to_entry_point: self.start_at == StartAt::EntryPoint,
             kill_on_exit: self.kill_on_exit,
             ends,
-            mask: signal_mask(),
+            mask: self.signal_mask.unwrap_or_else(signal_mask),
         })
     }
 }

@@ -185,6 +185,9 @@ pub enum Error {
     /// This CPU has no register of that name.
     #[error("there is no register called {0:?} on this CPU")]
     NoSuchRegister(String),
+    /// A list of system calls that says nothing.
+    #[error("no list of system calls: {0}")]
+    BadChoice(String),
     /// A trace of instructions keeps general registers and flags.
     #[error("{0} is wider than 64 bits: a trace of instructions keeps general and special registers only")]
     UnsuitableRegister(&'static str),

@@ -18,6 +18,7 @@ use libdebug_kernel::{
 
 use crate::error::{Error, Result};
 use crate::launch::{LaunchSpec, end_stray, seize_all, spawn_error};
+use crate::stop::has_executed_trap;
 
 use control::Outcome;
 pub(crate) use control::{Control, Running, begin};
@@ -258,6 +259,10 @@ impl<W: Watch> Follower<W> {
         let Some(tracee) = self.tracees.get_mut(&tid) else { return Ok(()) };
         match self.ending {
             Ending::Killing => return self.ptrace.cont(tid, None),
+            // A step into a system call that blocks ends when the call is interrupted: the trap would kill the program.
+            Ending::Releasing if has_executed_trap(self.ptrace, tid) => {
+                return self.ptrace.cont(tid, deliver);
+            }
             Ending::Releasing => {
                 self.watch.released(self.ptrace, tracee);
                 self.tracees.remove(&tid);

@@ -27,6 +27,7 @@ pub struct CallChoice {
 
 const ABI: SyscallAbi = SyscallAbi::X86_64;
 
+const CLASSES: [&str; 8] = ["file", "desc", "network", "net", "process", "memory", "signal", "ipc"];
 const NETWORK: [&str; 21] = [
     "socket",
     "socketpair",
@@ -139,7 +140,7 @@ impl CallChoice {
     /// with commas between them; with `!` before it all but those. `trace=` before it is as nothing.
     ///
     /// # Errors
-    /// [`Error::NoSuchSyscall`] for a name that no table has.
+    /// [`Error::NoSuchSyscall`] for a name that no table has, [`Error::BadChoice`] for what is no such list.
     pub fn parse(list: &str) -> Result<Self> {
         let list = list.strip_prefix("trace=").unwrap_or(list);
         let (is_negated, names) = match list.strip_prefix('!') {
@@ -152,6 +153,7 @@ impl CallChoice {
         }
         let mut chosen = BTreeSet::new();
         for name in names.split(',') {
+            check_word(name)?;
             chosen.append(&mut numbers_of(name)?);
         }
         if is_negated {
@@ -176,6 +178,18 @@ impl CallChoice {
             |numbers: &BTreeSet<u64>| numbers.iter().filter_map(|&number| number.try_into().ok()).collect();
         self.numbers.as_ref().map(narrow)
     }
+}
+
+fn check_word(word: &str) -> Result<()> {
+    let fault = match word.strip_prefix(['!', '%']) {
+        None if word.is_empty() => "a name is missing".to_owned(),
+        Some(name) if word.starts_with('!') => format!("`!` goes before the whole list: !...,{name}"),
+        Some(name) if !CLASSES.contains(&name) => {
+            format!("there is no class %{name}, only %{}", CLASSES.join(", %"))
+        }
+        _ => return Ok(()),
+    };
+    Err(Error::BadChoice(fault))
 }
 
 fn numbers_of(name: &str) -> Result<BTreeSet<u64>> {
