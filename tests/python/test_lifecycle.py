@@ -20,7 +20,7 @@ from libdebug import debugger
 from libdebug.debugger.internal_debugger_holder import _cleanup_internal_debugger
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
 
 @contextmanager
@@ -345,6 +345,18 @@ def test_attaching_to_nobody_keeps_the_process_that_is_there() -> None:
             d.attach(process.pid)
         assert not d.dead
         d.step()
+
+
+def test_32_bit_programs_are_refused_and_unharmed(program: Callable[[str], str]) -> None:
+    d = debugger(program("narrow"))
+    with pytest.raises(ValueError, match="narrow is a 32-bit program: only 64-bit programs"):
+        d.run()
+    with subprocess.Popen([program("narrow")], stdin=subprocess.PIPE) as process:
+        with pytest.raises(ValueError, match="is a 32-bit program"):
+            d.attach(process.pid)
+        process.communicate(b"\n", timeout=30)
+    assert process.returncode == 3
+    d.terminate()
 
 
 def test_attaching_to_what_is_traced_already_is_explained() -> None:

@@ -2,6 +2,7 @@
 
 use std::borrow::Cow;
 use std::fs;
+use std::io::Read;
 use std::path::{Path, PathBuf};
 
 use crate::error::{KernelError, Result};
@@ -210,6 +211,15 @@ pub mod auxiliary_key {
 /// [`KernelError::Gone`] when it is dead, [`KernelError::Denied`] without the right to look.
 pub fn executable(pid: Pid) -> Result<PathBuf> {
     fs::read_link(format!("/proc/{pid}/exe")).map_err(|error| gone("exe", pid.leader(), &error))
+}
+
+/// Whether the file that `pid` executes is one of 64-bit code (elf(5), `EI_CLASS`); `None` when that cannot be told.
+pub fn is_64_bit(pid: Pid) -> Option<bool> {
+    const CLASS: usize = 4;
+    const CLASS_32: u8 = 1;
+    let mut identification = [0; CLASS + 1];
+    fs::File::open(format!("/proc/{pid}/exe")).ok()?.read_exact(&mut identification).ok()?;
+    Some(identification[CLASS] != CLASS_32)
 }
 
 /// The Yama ptrace_scope (ptrace(2), "/proc/sys/kernel/yama/ptrace_scope"); `None` where Yama is not built in.

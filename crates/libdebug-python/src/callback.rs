@@ -65,6 +65,11 @@ impl Table {
         table
     }
 
+    /// What a callback has raised, and nobody was told of yet.
+    pub(crate) fn failure(&self, py: Python<'_>) -> Option<PyErr> {
+        self.raised.oldest(py)
+    }
+
     fn with<T>(&self, act: impl FnOnce(&mut Objects) -> T) -> T {
         act(&mut self.objects.lock().unwrap_or_else(PoisonError::into_inner))
     }

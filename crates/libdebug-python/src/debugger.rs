@@ -354,6 +354,10 @@ impl DebuggerCore {
         Self { engine: Released::new(engine), host, table, maps, hurried: AtomicBool::new(false) }
     }
 
+    pub(crate) fn failure(&self, py: Python<'_>) -> Option<PyErr> {
+        self.table.failure(py)
+    }
+
     pub(crate) fn engine(&self) -> &Debugger {
         &self.engine
     }

@@ -124,16 +124,25 @@ pub(crate) fn raise(py: Python<'_>, doing: Doing, error: Error) -> PyErr {
         Error::Register(RegisterError::ValueOutOfRange { .. }) => register_overflow(py, &text),
         Error::Register(RegisterError::WrongKind { .. }) => PyTypeError::new_err(text),
         Error::Register(_) | Error::NoSuchRegister(_) => PyAttributeError::new_err(text),
-        Error::UnsuitableRegister(_) | Error::BadChoice(_) => PyValueError::new_err(text),
-        Error::Spawn { path, errno, .. } => PyOSError::new_err((errno.0, text, path)),
-        Error::File { path, error } => {
-            PyOSError::new_err((error.raw_os_error().unwrap_or(0), error.to_string(), path))
-        }
+        Error::UnsuitableRegister(_) | Error::BadChoice(_) | Error::Narrow(_) => PyValueError::new_err(text),
+        Error::Spawn { .. } | Error::File { .. } => failed_file(error),
         Error::AttachDenied { .. } => PyPermissionError::new_err((1, "EPERM", text)),
         Error::NoSuchProcess(_) => PyProcessLookupError::new_err((3, text)),
         Error::Kernel(error) => PyOSError::new_err(error.to_string()),
         _ => PyRuntimeError::new_err(text),
     }
+}
+
+/// With the path as text: a `Path` would need a module, which cannot be imported in every state of an interpreter.
+fn failed_file(error: Error) -> PyErr {
+    let text = error.without_path();
+    let (number, path) = match error {
+        Error::Spawn { path, errno, .. } => (errno.0, path),
+        Error::File { path, error } => (error.raw_os_error().unwrap_or(0), path),
+        error => return PyOSError::new_err(error.to_string()),
+    };
+    let text = text.split(" (os error").next().unwrap_or(&text).to_owned();
+    PyOSError::new_err((number, text, path.into_os_string()))
 }
 
 fn callback_failed(py: Python<'_>, cause: BoxError) -> PyErr {

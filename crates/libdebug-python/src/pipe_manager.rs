@@ -178,7 +178,15 @@ impl PipeCore {
                 act(io, if std::ptr::eq(current, &**io) { wait } else { &let_go })
             })
         });
-        done.map_err(|error| exception(py, error))
+        let is_stopped = matches!(done, Err(Error::Io(IoError::Stopped { .. })));
+        done.map_err(|error| {
+            let error = exception(py, error);
+            if is_stopped {
+                // A callback's exception is raised by the next wait; who receives sees it as the reason.
+                error.set_cause(py, self.core.get().failure(py));
+            }
+            error
+        })
     }
 }
 

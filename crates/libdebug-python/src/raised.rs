@@ -55,6 +55,16 @@ impl Unfetched {
         Raised { kind, place }
     }
 
+    /// The oldest of them, which stays.
+    pub(crate) fn oldest(&self, py: Python<'_>) -> Option<PyErr> {
+        let places = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let exception = places.iter().filter_map(Weak::upgrade).find_map(|place| {
+            let place = place.lock().unwrap_or_else(PoisonError::into_inner);
+            place.as_ref().map(|exception| exception.clone_ref(py))
+        })?;
+        Some(PyErr::from_value(exception.into_bound(py).into_any()))
+    }
+
     pub(crate) fn traverse(&self, visit: &PyVisit<'_>) -> Result<(), PyTraverseError> {
         // Whoever holds a lock also holds references: nothing of this is garbage then.
         let Ok(places) = self.0.try_lock() else { return Ok(()) };

@@ -15,6 +15,7 @@ use crate::handler::Action;
 use crate::host::{Host, RustHost};
 use crate::instruction_trace::{Steps, TracedInstructions};
 use crate::io::ProcessIo;
+use crate::launch::check_width;
 use crate::mailbox::{Responder, lock, reply};
 use crate::session::{Phase, Session, Shared, read};
 use crate::step_out::WayOut;
@@ -141,11 +142,12 @@ impl Debugger {
     /// killed first.
     ///
     /// # Errors
-    /// [`Error::NoSuchProcess`], at once; [`Error::AttachDenied`] with the reason.
+    /// [`Error::NoSuchProcess`] and [`Error::Narrow`], at once; [`Error::AttachDenied`] with the reason.
     pub fn attach(&self, pid: Pid, kill_on_exit: bool) -> Result<()> {
         self.forbid_in_callback("attach")?;
         // A number that is nobody's must not cost the process that is being debugged.
         proc::status(pid.leader()).map_err(|_| Error::NoSuchProcess(pid))?;
+        check_width(pid, &proc::executable(pid).unwrap_or_default())?;
         self.kill_if_any()?;
         *lock(&self.shared.io) = None;
         self.begin(|answer| Command::Attach { pid, kill_on_exit, answer })

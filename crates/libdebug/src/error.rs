@@ -9,6 +9,7 @@ use libdebug_image::ImageError;
 use libdebug_kernel::{Death, Errno, KernelError, Pid, Signal, Tid};
 
 use crate::near::{hint, nearest};
+use crate::refusal::{AttachRefusal, spawn_reason};
 
 /// The result of a debugger's operation.
 pub type Result<T> = std::result::Result<T, Error>;
@@ -40,8 +41,11 @@ pub enum Error {
     /// Not to be called from inside a callback, which runs in the middle of a stop.
     #[error("{0} cannot be called in a callback")]
     InCallback(&'static str),
+    /// A 32-bit program.
+    #[error("{} is a 32-bit program: only 64-bit programs (amd64) can be debugged", .0.display())]
+    Narrow(PathBuf),
     /// The program could not be started.
-    #[error("cannot run {}: {call}: {errno}{}", .path.display(), spawn_hint(*.errno))]
+    #[error("cannot run {}: {}", .path.display(), spawn_reason(.path, call, *.errno))]
     Spawn {
         /// The file that was to be executed.
         path: PathBuf,
@@ -51,14 +55,12 @@ pub enum Error {
         errno: Errno,
     },
     /// Attaching was refused.
-    #[error("cannot attach to process {pid}: {}", attach_hint(*.scope, *.tracer))]
+    #[error("cannot attach to process {pid}: {refusal}")]
     AttachDenied {
         /// The process.
         pid: Pid,
-        /// `/proc/sys/kernel/yama/ptrace_scope`, where there is one.
-        scope: Option<u32>,
-        /// The tracer that it has already.
-        tracer: Option<Tid>,
+        /// Why, as far as that can be told.
+        refusal: AttachRefusal,
     },
     /// There is no such process, or it is dead already.
     #[error("there is no live process {0} to attach to")]
@@ -273,6 +275,17 @@ impl Error {
         Self::NoSuchSyscall { name: name.to_owned(), near }
     }
 
+    /// The text without the path of the file that it is about, where there is one.
+    pub fn without_path(&self) -> String {
+        match self {
+            Self::Spawn { path, call, errno } => {
+                format!("cannot be run: {}", spawn_reason(path, call, *errno))
+            }
+            Self::File { error, .. } => error.to_string(),
+            error => error.to_string(),
+        }
+    }
+
     /// Whether the error says that a tracee died, which is an ordinary thing.
     pub fn is_death(&self) -> bool {
         matches!(self, Self::Died { .. } | Self::Kernel(KernelError::Gone { .. }))
@@ -280,32 +293,14 @@ impl Error {
 }
 
 fn describe_death(death: Death) -> String {
+    // SIGILL, SIGABRT, SIGBUS, SIGFPE, SIGSEGV
+    const FAULTS: [i32; 5] = [4, 6, 7, 8, 11];
     match death {
         Death::Exited(code) => format!("exited with code {code}"),
-        Death::Killed(signal) => format!("killed by {signal}"),
-    }
-}
-
-fn spawn_hint(errno: Errno) -> &'static str {
-    match errno.0 {
-        8 => " (not an executable format: is it for another architecture, or a script without #!?)",
-        13 => " (check the file's execute permission, its directories', and the mount options)",
-        _ => "",
-    }
-}
-
-fn attach_hint(scope: Option<u32>, tracer: Option<Tid>) -> String {
-    match (tracer, scope) {
-        (Some(tracer), _) => format!("it is already traced by {tracer}; only one tracer is possible"),
-        (None, Some(scope @ 1..)) => format!(
-            "You don't have permission to attach to the process. Did you check the ptrace_scope? It is {scope}: \
-             run as root, or with CAP_SYS_PTRACE, or set /proc/sys/kernel/yama/ptrace_scope to 0"
-        ),
-        (None, _) => {
-            "You don't have permission to attach to the process. Did you check the ptrace_scope? It \
-                      does not forbid it: run as root, or as the user that runs the process"
-                .to_owned()
+        Death::Killed(signal) if FAULTS.contains(&signal.0) => {
+            format!("killed by {signal}: a catcher of {signal} stops it before its death")
         }
+        Death::Killed(signal) => format!("killed by {signal}"),
     }
 }
 
@@ -313,7 +308,7 @@ fn in_file(file: &str) -> String {
     if file.is_empty() { String::new() } else { format!(" of {file:?}") }
 }
 
-fn activities(threads: &[(Tid, String)], children: &[Pid]) -> String {
+pub(crate) fn activities(threads: &[(Tid, String)], children: &[Pid]) -> String {
     let threads = threads.iter().map(|(tid, doing)| format!("thread {tid} is {doing}"));
     let still = |pid| format!("its child {pid} stands still until it is told to go on (see `children`)");
     threads.chain(children.iter().map(still)).collect::<Vec<_>>().join(", ")

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 use std::ffi::CString;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::rc::Rc;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -16,6 +16,7 @@ use crate::error::{Error, Result};
 use crate::io::ChildEnds;
 use crate::mailbox::lock;
 use crate::process::{Happening, Process, Run};
+use crate::refusal::AttachRefusal;
 use crate::roll::Roll;
 use crate::session::{Phase, Session, Shared, StopReason, write};
 use crate::site::Owner;
@@ -61,6 +62,7 @@ impl Process {
         // The program has its own copies of the descriptors: ours would keep its streams from ending.
         *lock(&shared.foreground) = spec.ends.started(pid);
         let memory = ProcessMemory::open(pid).inspect_err(|_| end_stray(ptrace, pid))?;
+        check_width(pid, &spec.path).inspect_err(|_| end_stray(ptrace, pid))?;
         let mut process = Self::around(shared, roll, pid, memory, options);
         process.adopt(pid.leader(), Run::Stopped);
         let started =
@@ -370,6 +372,14 @@ pub(crate) fn release_all(ptrace: Ptrace, tids: impl IntoIterator<Item = Tid>) {
 }
 
 /// Ends a process that was started and cannot be debugged.
+/// Registers, stacks and calls are those of 64-bit programs.
+pub(crate) fn check_width(pid: Pid, path: &Path) -> Result<()> {
+    if proc::is_64_bit(pid) == Some(false) {
+        return Err(Error::Narrow(path.to_owned()));
+    }
+    Ok(())
+}
+
 pub(crate) fn end_stray(ptrace: Ptrace, pid: Pid) {
     let _ = signal_process(pid, Signal::KILL);
     while let Ok(Wait::Tracee(tid, Event::Stopped(_))) = ptrace.wait_for(pid.leader()) {
@@ -415,9 +425,8 @@ fn seize_one(ptrace: Ptrace, pid: Pid, tid: Tid, options: Options) -> Result<Sei
 }
 
 pub(crate) fn attach_error(pid: Pid, tracer: Tid, error: KernelError) -> Error {
-    let tracer = Some(tracer).filter(|tracer| tracer.0 != 0);
     match error {
-        KernelError::Denied { .. } => Error::AttachDenied { pid, scope: proc::ptrace_scope(), tracer },
+        KernelError::Denied { .. } => Error::AttachDenied { pid, refusal: AttachRefusal::of(pid, tracer) },
         error => error.into(),
     }
 }

@@ -66,6 +66,7 @@ mod park;
 mod placement;
 mod process;
 mod rally;
+mod refusal;
 mod registers;
 mod resume;
 mod roll;
@@ -123,6 +124,7 @@ pub use libdebug_kernel::{
 pub use listing::{FileSymbols, ListedSymbol, MappedSymbols, SymbolTable};
 pub use map_space::symbol_in_maps;
 pub use mapped_image::MappedImage;
+pub use refusal::AttachRefusal;
 pub use registers::cpu_has;
 pub use search::{MapChoice, SearchIn, Telescope};
 pub use session::StopReason;

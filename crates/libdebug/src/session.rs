@@ -244,6 +244,8 @@ pub(crate) enum Phase {
 #[derive(Debug)]
 pub(crate) struct Session {
     pub(crate) pid: Pid,
+    /// The host knows that a look at the running process waits.
+    pub(crate) has_remarked: AtomicBool,
     phase: AtomicU8,
     /// Kill, detach or another run have ended it: handles to it are history.
     pub(crate) closed: AtomicBool,
@@ -266,6 +268,7 @@ impl Session {
     pub(crate) fn new(pid: Pid, memory: ProcessMemory) -> Self {
         Self {
             pid,
+            has_remarked: AtomicBool::new(false),
             phase: AtomicU8::new(Phase::Stopped as u8),
             closed: AtomicBool::new(false),
             detached: AtomicBool::new(false),

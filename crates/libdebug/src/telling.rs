@@ -2,8 +2,10 @@
 
 use std::fmt;
 
+use libdebug_arch::{SyscallAbi, syscall_by_number};
 use libdebug_kernel::{Signal, proc};
 
+use crate::error::Error;
 use crate::mailbox::lock;
 use crate::session::{Session, StopReason, StopRecord, ThreadCell, read};
 
@@ -41,7 +43,12 @@ pub(crate) fn stops(session: &Session) -> String {
 fn stop(cell: &ThreadCell) -> String {
     let record = lock(&cell.stop);
     let reasons: Vec<_> = record.reasons.iter().map(|&reason| in_words(reason, &record)).collect();
-    format!("thread {} stopped {}", cell.tid, reasons.join(" and "))
+    let hint = if record.reasons.iter().all(|reason| *reason == StopReason::Started) {
+        ", and nothing has let it go on since (`cont`)"
+    } else {
+        ""
+    };
+    format!("thread {} stopped {}{hint}", cell.tid, reasons.join(" and "))
 }
 
 fn in_words(reason: StopReason, record: &StopRecord) -> String {
@@ -55,10 +62,39 @@ fn in_words(reason: StopReason, record: &StopRecord) -> String {
     detail.map_or_else(|| reason.to_string(), |detail| format!("{reason} ({detail})"))
 }
 
+/// That the process is dead, and of what.
+pub(crate) fn death(session: &Session) -> Error {
+    let tid = session.pid.leader();
+    let how =
+        read(&session.threads).iter().find(|cell| cell.tid == tid).and_then(|cell| cell.death()).flatten();
+    Error::Died { tid, how }
+}
+
 /// What a thread of a running process is doing.
 pub(crate) fn activity(cell: &ThreadCell) -> String {
     match cell.group_stop() {
         Some(signal) => format!("stopped by {signal}, and goes on at {}", Signal::CONT),
-        None => proc::activity(cell.tid),
+        None => named_call(&proc::activity(cell.tid)),
+    }
+}
+
+/// With the name of the system call, where the number is one's.
+fn named_call(activity: &str) -> String {
+    let name = |number: &str| syscall_by_number(SyscallAbi::X86_64, number.parse().ok()?);
+    match activity.split_once(" in system call ").and_then(|(state, number)| Some((state, name(number)?))) {
+        Some((state, call)) => format!("{state} in {}", call.name),
+        None => activity.to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn calls_are_told_by_name() {
+        assert_eq!(named_call("sleeping in system call 0"), "sleeping in read");
+        assert_eq!(named_call("sleeping in system call 99999"), "sleeping in system call 99999");
+        assert_eq!(named_call("running"), "running");
     }
 }

@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use libdebug_kernel::{Interest, Latch, Readiness, fork_generation, proc, wait_ready};
 
 use crate::debugger::Debugger;
-use crate::error::{Error, Result};
+use crate::error::{Error, Result, activities};
 use crate::host::Lookout;
 use crate::immediate::must_not_wait;
 use crate::io::{IoError, ProcessIo, ProcessState, Wait};
@@ -154,7 +154,22 @@ impl Debugger {
             state: &|| self.process_state(),
             check: if lookout.is_needed() { Some(&check) } else { None },
         };
-        Ok(act(&io, &wait)?)
+        act(&io, &wait).map_err(|error| match error {
+            IoError::Timeout { received, .. } => {
+                IoError::Timeout { received, meanwhile: self.meanwhile() }.into()
+            }
+            error => error.into(),
+        })
+    }
+
+    /// What the program does that is waited for.
+    fn meanwhile(&self) -> String {
+        match self.timeout(None) {
+            Error::Timeout { threads, children, .. } if !(threads.is_empty() && children.is_empty()) => {
+                format!(": {}", activities(&threads, &children))
+            }
+            _ => String::new(),
+        }
     }
 
     fn process_state(&self) -> ProcessState {
@@ -199,8 +214,26 @@ impl Debugger {
         }
         if self.shared().auto_interrupt.load(Ordering::Acquire) {
             self.interrupt()?;
+            return self.await_stop(None);
+        }
+        match self.await_stop(Some((Instant::now() + LONG, LONG))) {
+            Err(error @ Error::Timeout { .. }) => self.remark_on_standstill(&error),
+            ended => return ended,
         }
         self.await_stop(None)
+    }
+
+    /// Tells the host, once for each process, that what it has asked for waits for a stop.
+    fn remark_on_standstill(&self, long_wait: &Error) {
+        let Error::Timeout { threads, children, .. } = long_wait else { return };
+        let Some(session) = self.shared().session() else { return };
+        if !session.has_remarked.swap(true, Ordering::AcqRel) {
+            self.shared().host.remark(&format!(
+                "Process {} runs, and this call waits for its next stop: {}. interrupt() stops it at once.",
+                session.pid,
+                activities(threads, children)
+            ));
+        }
     }
 
     pub(crate) fn open_session(&self) -> Result<Arc<Session>> {
@@ -240,7 +273,10 @@ impl Debugger {
         if tracer_is_current(self.shared()) {
             session.forget_maps();
         }
-        Ok(session.maps()?)
+        session.maps().map_err(|error| match Error::from(error) {
+            error if error.is_death() => telling::death(session),
+            error => error,
+        })
     }
 
     /// One round trip to the tracer thread; none from a callback, which runs there.

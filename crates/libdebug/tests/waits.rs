@@ -28,7 +28,7 @@ impl Host for ImpatientHost {
 
 #[test]
 fn a_timeout_tells_what_each_thread_is_doing() {
-    for (how, wanted) in [("read", "sleeping in system call 0"), ("pause", "sleeping in system call 34")] {
+    for (how, wanted) in [("read", "sleeping in read"), ("pause", "sleeping in pause")] {
         let debugger = Debugger::builder(program("blocked")).arg(how).run().unwrap();
         debugger.cont().unwrap();
         common::line(&debugger);

@@ -41,9 +41,9 @@ class PipeManager:
         >>> pipe.recvuntil(b": ", drop=True), pipe.recvline()
         (b'name', b'value')
         >>> pipe.timeout_default = 0.01
-        >>> pipe.recvline()
+        >>> pipe.recvline()  # doctest: +ELLIPSIS
         Traceback (most recent call last):
-        TimeoutError: Timeout reached
+        TimeoutError: Timeout reached: thread ... is sleeping in read
         >>> pipe.close()
         >>> d.wait()
         >>> d.terminate()

@@ -19,7 +19,9 @@ from libdebug.utils.symbol_servers import tell_symbol_servers
 
 TYPE_CHECKING = False  # importing `typing` takes longer than all the rest
 if TYPE_CHECKING:
+    import os
     from collections.abc import Callable
+    from typing import Literal, overload
 
     from libdebug.data.argument_list import ArgumentList
     from libdebug.data.env_dict import EnvDict
@@ -38,8 +40,8 @@ class Debugger(Seeing, Source, Migration, Snapshots):
 
     def __init__(
         self,
-        argv: str | list[str] | None,
-        path: str | None,
+        argv: str | os.PathLike[str] | list[str] | None,
+        path: str | os.PathLike[str] | None,
         env: dict[str, str] | None,
         *,
         aslr: bool,
@@ -52,6 +54,7 @@ class Debugger(Seeing, Source, Migration, Snapshots):
         syscall_filter: str,
     ) -> None:
         """Take the arguments of the function `libdebug.debugger`, which describes them."""
+        _check_aslr(aslr)
         tell_symbol_servers()
         core = DebuggerCore(self._make_thread)
         core.set_auto_interrupt(auto_interrupt)
@@ -96,6 +99,25 @@ class Debugger(Seeing, Source, Migration, Snapshots):
             # Somebody else can kill it at any time, which is no failure of whoever asks for the children.
             if not self._core.ended:
                 raise
+
+    if TYPE_CHECKING:
+
+        @overload
+        def run(
+            self, timeout: float = -1, redirect_pipes: Literal[True] = True, *, tty: bool = False
+        ) -> PipeManager: ...
+        @overload
+        def run(
+            self, timeout: float, redirect_pipes: Literal[False], *, tty: Literal[False] = False
+        ) -> None: ...
+        @overload
+        def run(
+            self, timeout: float = -1, *, redirect_pipes: Literal[False], tty: Literal[False] = False
+        ) -> None: ...
+        @overload
+        def run(
+            self, timeout: float = -1, redirect_pipes: bool = True, *, tty: bool = False
+        ) -> PipeManager | None: ...
 
     def run(
         self, timeout: float = -1, redirect_pipes: bool = True, *, tty: bool = False
@@ -151,6 +173,25 @@ class Debugger(Seeing, Source, Migration, Snapshots):
         if timeout > 0:
             self._set_limit(timeout)
         return PipeManager(self._core) if redirect_pipes or tty else None
+
+    if TYPE_CHECKING:
+
+        @overload
+        def r(
+            self, timeout: float = -1, redirect_pipes: Literal[True] = True, *, tty: bool = False
+        ) -> PipeManager: ...
+        @overload
+        def r(
+            self, timeout: float, redirect_pipes: Literal[False], *, tty: Literal[False] = False
+        ) -> None: ...
+        @overload
+        def r(
+            self, timeout: float = -1, *, redirect_pipes: Literal[False], tty: Literal[False] = False
+        ) -> None: ...
+        @overload
+        def r(
+            self, timeout: float = -1, redirect_pipes: bool = True, *, tty: bool = False
+        ) -> PipeManager | None: ...
 
     @alias_of(run)
     def r(self, timeout: float = -1, redirect_pipes: bool = True, *, tty: bool = False) -> PipeManager | None:
@@ -315,6 +356,7 @@ class Debugger(Seeing, Source, Migration, Snapshots):
 
     @aslr.setter
     def aslr(self, value: bool) -> None:
+        _check_aslr(value)
         # What was born until now has the setting of its birth.
         self._learn_of_children()
         self._aslr = value
@@ -359,6 +401,11 @@ class Debugger(Seeing, Source, Migration, Snapshots):
             f"  Process ID = {self.process_id}",
         ]
         return "\n".join([*lines, *(f"  Thread {thread.thread_id}" for thread in self.threads)])
+
+
+def _check_aslr(value: object) -> None:
+    if not isinstance(value, int):
+        raise TypeError(f"aslr must be a bool, not {type(value).__name__}")
 
 
 def _debugging(core: DebuggerCore) -> Callable[[], bool]:

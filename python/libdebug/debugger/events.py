@@ -112,6 +112,9 @@ class Events:
     ) -> Breakpoint:
         """Set a breakpoint beside those that are there, for one thread or for all."""
         address = self.resolve_position(position, file)
+        if not isinstance(hardware, int):
+            hint = ": is callback=... meant?" if callable(hardware) else ""
+            raise TypeError(f"hardware must be a bool, not {type(hardware).__name__}{hint}")
         if not isinstance(condition, str):
             raise TypeError(f"condition must be a str, not {type(condition).__name__}")
         condition = condition.lower()
@@ -119,6 +122,8 @@ class Events:
             raise ValueError("Breakpoint condition is supported only for hardware watchpoints.")
         if hardware:
             length = self._checked_length(address, condition, length)
+        else:
+            self._warn_of_data(address, position)
         return self._core.set_breakpoint(
             address,
             position if isinstance(position, str) else hex(address),
@@ -136,6 +141,16 @@ class Events:
                 self._breakpoints[address] = self._core.set_breakpoint(
                     address, bp.symbol, condition=condition, length=bp.length, callback=bp.callback
                 )
+
+    def _warn_of_data(self, address: int, position: int | str) -> None:
+        """Say that a breakpoint is about to change what the program may read."""
+        found = self.maps.filter(address)
+        if found and "x" not in found[0].permissions:
+            liblog.warning(
+                "%s is no code, and a breakpoint changes a byte there that the program may read. "
+                "A watchpoint tells who reads or writes data.",
+                position if isinstance(position, str) else hex(position),
+            )
 
     def _checked_length(self, address: int, condition: str, length: int) -> int:
         """Return the length that a hardware breakpoint will have."""

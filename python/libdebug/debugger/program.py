@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import os
 
 from libdebug.data.argument_list import ArgumentList
 from libdebug.data.env_dict import EnvDict
@@ -30,8 +31,8 @@ class Program:
 
     def __init__(
         self,
-        argv: str | list[str] | None,
-        path: str | None,
+        argv: str | os.PathLike[str] | list[str] | None,
+        path: str | os.PathLike[str] | None,
         env: dict[str, str] | None,
         is_debugging: Callable[[], bool],
     ) -> None:
@@ -52,7 +53,7 @@ class Program:
         self.argv = self._watched(_arguments(argv) if argv is not None else ArgumentList())
         self.env = self._watched_env(env)
         if path is not None:
-            self._take_path(path)
+            self._take_path(_path(path))
         elif self.argv:
             self._take_path(self.argv[0])
 
@@ -85,9 +86,9 @@ class Program:
     def set_path(self, value: str) -> None:
         """Replace the program; the arguments may be anything from then on."""
         self._check_idle("path")
-        if not isinstance(value, str):
+        if not isinstance(value, (str, os.PathLike)):
             raise TypeError("path must be a string")
-        self._take_path(value)
+        self._take_path(_path(value))
         self._explicit_path = True
         self.argv.prevent_empty = False
 
@@ -139,10 +140,18 @@ class Program:
             raise RuntimeError(f"Cannot change {what} while the process is running. Please kill it first.")
 
 
+def _path(value: str | os.PathLike[str]) -> str:
+    """Return a path as text: a `Path` is never a word to be looked for in PATH."""
+    path = os.fspath(value)
+    return path if isinstance(value, str) or "/" in path else f"./{path}"
+
+
 def _arguments(value: object) -> ArgumentList:
     """Return a copy of what a user gave as the arguments."""
     if isinstance(value, str):
         return ArgumentList([value])
+    if isinstance(value, os.PathLike):
+        return ArgumentList([_path(value)])
     if isinstance(value, list):
         return ArgumentList(value)
     raise TypeError("argv must be a string or a list of strings")
@@ -156,15 +165,23 @@ def _machine(path: str) -> tuple[str, str | None]:
     """
     if "/" not in path:
         # A name that PATH does not have: a file of that name that happens to lie here is not meant.
-        raise FileNotFoundError(errno.ENOENT, "No such program in PATH", path)
+        hint = f": is ./{path} meant?" if os.path.exists(path) else ""  # noqa: PTH110
+        raise FileNotFoundError(errno.ENOENT, f"No such program in PATH{hint}", path)
     try:
         with open(path, "rb") as file:  # noqa: PTH123 - pathlib takes longer to import than the package
             header = file.read(_HEADER)
             size = file.seek(0, 2)
     except FileNotFoundError:
+        program, _, rest = path.partition(" ")
+        if rest and os.path.isfile(program):  # noqa: PTH113
+            text = f"No such file: arguments go into a list, {[program, *rest.split()]}"
+            raise FileNotFoundError(errno.ENOENT, text, path) from None
         raise
     except OSError as error:
         return host_platform(), str(error)
+    if header[:2] == b"#!":
+        # What it is of is its interpreter's, which nobody has asked for.
+        return host_platform(), None
     damage = _damage(header, size)
     if damage is not None:
         return host_platform(), f"{path}: {damage}"

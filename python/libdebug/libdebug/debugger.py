@@ -6,13 +6,14 @@ from libdebug.debugger.debugger import Debugger
 
 TYPE_CHECKING = False  # importing `typing` takes longer than all the rest
 if TYPE_CHECKING:
+    from os import PathLike
     from typing import Any, Literal
 
 
 def debugger(
-    argv: str | list[str] | None = None,
+    argv: str | PathLike[str] | list[str] | None = None,
     *,
-    path: str | None = None,
+    path: str | PathLike[str] | None = None,
     aslr: bool = True,
     env: dict[str, str] | None = None,
     escape_antidebug: bool = False,

@@ -30,10 +30,12 @@ impl fmt::Display for Output {
 #[non_exhaustive]
 pub enum IoError {
     /// The deadline passed first.
-    #[error("Timeout reached{}", kept(.received))]
+    #[error("Timeout reached{}{meanwhile}", kept(.received))]
     Timeout {
         /// What has arrived; it stays there for the next receive.
         received: Vec<u8>,
+        /// What the program was doing instead, in words behind a colon; empty where nobody looked.
+        meanwhile: String,
     },
     /// The program, and everything else that could write, has closed the stream.
     #[error("Broken {stream} pipe. Is the child process still alive?{}", kept(.received))]

@@ -326,7 +326,10 @@ impl ProcessIo {
                     drop(inbox);
                     wait.check()?;
                     if wait.is_over() {
-                        return Err(IoError::Timeout { received: self.received(stream) });
+                        return Err(IoError::Timeout {
+                            received: self.received(stream),
+                            meanwhile: String::new(),
+                        });
                     }
                 }
                 Source::Closed => return Err(IoError::NoOutput(stream)),
@@ -338,7 +341,10 @@ impl ProcessIo {
                         return Err(IoError::Stopped { events, received: inbox.buffer.pending().to_vec() });
                     }
                     if wait.is_over() {
-                        return Err(IoError::Timeout { received: inbox.buffer.pending().to_vec() });
+                        return Err(IoError::Timeout {
+                            received: inbox.buffer.pending().to_vec(),
+                            meanwhile: String::new(),
+                        });
                     }
                     self.sleep(inbox, wait)?;
                 }

@@ -45,7 +45,7 @@ fn a_timeout_leaves_what_arrived_for_the_next_receive() {
     let error = free.io.recv_line(Stdout, 1, true, &free.wait(Duration::from_millis(30))).unwrap_err();
     assert_eq!(error.to_string(), r#"Timeout reached (received so far, and kept: b"no newline")"#);
     let error = free.io.recv_exact(Stdout, 11, &free.wait(Duration::ZERO)).unwrap_err();
-    assert!(matches!(error, IoError::Timeout { received } if received == b"no newline"));
+    assert!(matches!(error, IoError::Timeout { received, .. } if received == b"no newline"));
     assert_eq!(free.io.recv(Stdout, 4096, &free.wait(Duration::ZERO)).unwrap(), b"no newline");
 }
 
