@@ -24,7 +24,7 @@ def test_a_program_that_lies_here_is_no_command(
     (tmp_path / "mine").symlink_to(program("basic"))
     with pytest.raises(FileNotFoundError, match=r"No such program in PATH: is ./mine meant\?"):
         debugger("mine")
-    with pytest.raises(FileNotFoundError, match=r"arguments go into a list, \['.*basic', 'one', 'two'\]"):
+    with pytest.raises(FileNotFoundError, match=r"arguments go into a list, \['.*mine', 'one', 'two'\]"):
         debugger("./mine one two")
     d = debugger(Path("mine"))
     d.run()
