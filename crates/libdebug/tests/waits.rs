@@ -70,7 +70,10 @@ fn stops(debugger: &Debugger) -> String {
 #[test]
 fn a_stop_is_told_by_what_its_user_has_set() {
     let debugger = Debugger::builder(program("basic")).run().unwrap();
-    assert_eq!(stops(&debugger), "thread N stopped at its start");
+    assert_eq!(
+        stops(&debugger),
+        "thread N stopped at its start, and nothing has let it go on since (`cont`)"
+    );
     let breakpoint = debugger.breakpoint("main").unwrap();
     cont(&debugger);
     assert_eq!(stops(&debugger), "thread N stopped at a breakpoint (main)");
