@@ -66,7 +66,7 @@ pub enum Error {
     #[error("there is no live process {0} to attach to")]
     NoSuchProcess(Pid),
     /// Memory that is not there.
-    #[error("cannot {operation} {size} bytes at {address:#x} of process {pid}: only {done} are mapped")]
+    #[error("cannot {operation} {size} bytes at {address:#x} of process {pid}: {}", in_reach(*.done))]
     BadAddress {
         /// `read` or `write`.
         operation: &'static str,
@@ -302,6 +302,10 @@ fn describe_death(death: Death) -> String {
         }
         Death::Killed(signal) => format!("killed by {signal}"),
     }
+}
+
+fn in_reach(done: usize) -> String {
+    if done == 0 { "nothing is mapped there".to_owned() } else { format!("only {done} are mapped") }
 }
 
 fn in_file(file: &str) -> String {
