@@ -50,6 +50,7 @@ class PythonThread:
         holds_gil: whether it holds the interpreter's lock; None where there is no lock.
         interpreter_id: the number of its interpreter: 0, but in subinterpreters.
         frames: its Python frames, innermost first.
+        stack: the frames with native ones around them, where those were asked for.
         is_complete: whether the frames are all of them: not if memory could not be read.
     """
 
@@ -61,7 +62,7 @@ class PythonThread:
     interpreter_id: int
     is_complete: bool
     frames: list[PythonFrame] = field(default_factory=list)
-    _stack: list[PythonFrame | Frame] = field(default_factory=list, repr=False, compare=False)
+    stack: list[PythonFrame | Frame] = field(default_factory=list, repr=False, compare=False)
 
     def __str__(self) -> str:
         """Return what it is, in a few words."""
