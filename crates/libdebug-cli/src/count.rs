@@ -45,7 +45,13 @@ fn options(arguments: &CountArguments) -> CountOptions {
         By::Mnemonic => CountBy::Mnemonic,
         By::Thread => CountBy::Thread,
     });
-    CountOptions { by, range: arguments.range.clone(), limit: arguments.limit, ..CountOptions::default() }
+    CountOptions {
+        by,
+        range: arguments.range.clone(),
+        limit: arguments.limit,
+        single_step: arguments.single_step,
+        ..CountOptions::default()
+    }
 }
 
 fn show(arguments: &CountArguments, counted: &Count) -> Result<()> {
