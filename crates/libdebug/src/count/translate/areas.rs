@@ -11,7 +11,7 @@ const KEEPER: u64 = 0;
 const NONCE: u64 = 8;
 const BATCHES: u64 = 16;
 /// Blocks that have a slot of their own at most.
-pub(super) const SLOTS: u32 = 1 << 18;
+pub(super) const SLOTS: u32 = 1 << 20;
 
 /// The part of a process's memory with words.
 #[derive(Debug, Clone)]

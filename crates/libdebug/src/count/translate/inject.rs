@@ -38,7 +38,15 @@ impl Stopped<'_> {
         };
         let flags = PRIVATE_ANONYMOUS_NORESERVE_FIXED_NOREPLACE;
         let arguments = [address, size, protection, flags, u64::MAX, 0];
-        self.call(maps, memory, MMAP, arguments) == Some(address)
+        match self.call(maps, memory, MMAP, arguments) {
+            Some(mapped) if mapped == address => true,
+            // A kernel before 4.17 takes the address for a wish.
+            Some(mapped) if mapped < 1 << 47 => {
+                self.unmap(maps, memory, mapped, size);
+                false
+            }
+            _ => false,
+        }
     }
 
     pub(super) fn unmap(&self, maps: &[Map], memory: &ProcessMemory, address: u64, size: u64) {

@@ -273,10 +273,11 @@ impl Translator {
 
     /// The program's code in this range may be another from now on.
     pub(super) fn code_changed(&mut self, process: Pid, range: Range<u64>) {
-        if let Some(Home::In(id)) = self.homes.get(&process)
-            && let Some(realm) = self.realms.get_mut(id)
-        {
-            realm.forget(range);
+        let Some(Home::In(id)) = self.homes.get(&process) else { return };
+        let Some(realm) = self.realms.get_mut(id) else { return };
+        match realm.is_hit_by(&range) {
+            true => self.never(process),
+            false => realm.forget(range),
         }
     }
 

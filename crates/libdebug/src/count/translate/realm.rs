@@ -193,7 +193,7 @@ impl Realm {
         let mut wanted = VecDeque::from([pc]);
         while let Some(pc) = wanted.pop_front()
             && making.batch.blocks.len() < AT_ONCE
-            && self.count < SLOTS
+            && (self.count < SLOTS || !self.by_slot)
         {
             if self.by_address.contains_key(&pc) {
                 continue;
@@ -277,6 +277,15 @@ impl Realm {
         registers[index::RIP] = target;
         let trap = (offset == end).then_some(Trap::Lookup(target));
         Some(Left { owed: 0, trap, inside: None })
+    }
+
+    /// Whether the program has changed what is ours.
+    pub(super) fn is_hit_by(&self, range: &Range<u64>) -> bool {
+        let is_hit = |start: u64, size: u64| range.start < start + size && start < range.end;
+        let all = 0..u64::MAX;
+        *range != all
+            && (is_hit(self.areas.start, self.areas.size())
+                || self.regions.iter().any(|region| is_hit(region.start, SIZE)))
     }
 
     /// The program's code in this range may be another from now on.

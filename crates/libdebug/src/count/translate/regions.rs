@@ -14,6 +14,8 @@ pub(super) const EMPTY: [u64; 3] = [0x2000_0000_0000, 0x1800_0000_0000, 0x2800_0
 const APART: u64 = 1 << 30;
 /// From what may grow.
 const MARGIN: u64 = 16 << 20;
+/// Libraries are so near to the stack at most, unless it has no limit: then they begin far below (mmap(2), legacy layout).
+const NEAR_STACK: u64 = 64 << 30;
 /// For a stack to grow into.
 const STACK: u64 = 64 << 20;
 
@@ -54,8 +56,8 @@ pub(super) fn candidates(maps: &[Map], pc: u64) -> Vec<u64> {
     let over = (user[last].end + MARGIN, user[last].end + MARGIN + SIZE <= ceiling);
     let under = user[first].start.saturating_sub(4 * MARGIN + SIZE);
     let under = (under, under >= floor);
-    // Below a stack nothing but libraries' own room ends; above everything else programs grow.
-    let is_top = next.is_none_or(|map| map.path == "[stack]");
+    // Right below a stack libraries grow down, from the top of their room; everything else grows up.
+    let is_top = next.is_some_and(|map| map.path == "[stack]" && map.start - user[last].end < NEAR_STACK);
     let both = if is_top { [over, under] } else { [under, over] };
     both.into_iter().filter(|(start, fits)| *fits && start.abs_diff(pc) < REACH).map(|(start, _)| start).collect()
 }
