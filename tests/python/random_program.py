@@ -10,7 +10,7 @@ BYTES = ["al", "bl", "cl", "dl", "sil", "dil", "bpl", *(f"r{n}b" for n in range(
 CONDITIONS = ["o", "no", "b", "ae", "e", "ne", "be", "a", "s", "ns", "p", "np", "l", "ge", "le", "g"]
 BUFFER = 4096
 # Functions that are entered, all in all, before the program ends.
-FUEL = 300
+FUEL = 120
 
 HEAD = """
 .globl _start
