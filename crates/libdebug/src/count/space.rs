@@ -54,10 +54,6 @@ impl Space {
         &self.maps
     }
 
-    pub(super) fn sources(&self) -> &Arc<SymbolSources> {
-        &self.sources
-    }
-
     pub(super) fn code_at(&mut self, pc: u64, by: Option<CountBy>, names: &mut Names) -> Code {
         match self.known.get(&pc) {
             Some(code) => *code,

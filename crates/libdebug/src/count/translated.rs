@@ -121,7 +121,8 @@ impl Counter {
         if !has_names(self.options.by) {
             return;
         }
-        for name in self.names_of(batch, number).into_iter().skip(if counts_rest { done } else { usize::MAX }) {
+        for name in self.names_of(batch, number).into_iter().skip(if counts_rest { done } else { usize::MAX })
+        {
             self.names.take_off(name, 1);
         }
         if owed > 0 {
@@ -245,17 +246,19 @@ fn turns_shadow_stack_on(number: u64, registers: &Registers) -> bool {
     number == 158 && registers[index::RDI] == ARCH_SHSTK_ENABLE
 }
 
-/// Where a call that was made has changed what is mapped. Its arguments are still in the registers.
-fn changed(number: u64, is_legacy: bool, registers: &Registers) -> Vec<Range<u64>> {
+/// Where a call that was made has changed what is mapped, in up to two places. Its arguments are still in the registers.
+fn changed(number: u64, is_legacy: bool, registers: &Registers) -> [Range<u64>; 2] {
+    const NOWHERE: Range<u64> = 0..0;
+    const EVERYWHERE: Range<u64> = 0..u64::MAX;
     let [first, second, third] = [index::RDI, index::RSI, index::RDX].map(|register| registers[register]);
     let result = registers[index::RAX];
     let of = |start: u64, size: u64| start..start.saturating_add(size);
     match number {
-        _ if is_legacy => vec![0..u64::MAX],
-        9 if result < 1 << 47 => vec![of(result, second)],
-        30 if result < 1 << 47 => vec![0..u64::MAX],
-        25 if result < 1 << 47 => vec![of(first, second), of(result, third)],
-        10 | 11 | 28 | 216 | 329 => vec![of(first, second)],
-        _ => Vec::new(),
+        _ if is_legacy => [EVERYWHERE, NOWHERE],
+        9 if result < 1 << 47 => [of(result, second), NOWHERE],
+        30 if result < 1 << 47 => [EVERYWHERE, NOWHERE],
+        25 if result < 1 << 47 => [of(first, second), of(result, third)],
+        10 | 11 | 28 | 216 | 329 => [of(first, second), NOWHERE],
+        _ => [NOWHERE, NOWHERE],
     }
 }

@@ -151,7 +151,7 @@ impl Emitter {
     /// The code with its constants, and the marks.
     pub(super) fn finish(mut self) -> (Vec<u8>, Vec<Mark>) {
         for (place, constant) in std::mem::take(&mut self.constants) {
-            while (self.to as usize + self.code.len()) % 8 != 0 {
+            while !(self.to as usize + self.code.len()).is_multiple_of(8) {
                 self.code.push(TRAP);
             }
             let distance = (self.code.len() - (place + 4)) as u32;

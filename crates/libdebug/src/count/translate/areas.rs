@@ -28,7 +28,8 @@ pub(super) struct Areas {
 
 impl Areas {
     pub(super) fn new(start: u64, by_slot: bool) -> Self {
-        let (stride, capacity) = if by_slot { (u64::from(area::SLOTS + SLOTS * 8), 256) } else { (256, 4096) };
+        let (stride, capacity) =
+            if by_slot { (u64::from(area::SLOTS + SLOTS * 8), 256) } else { (256, 4096) };
         Self { start, stride, capacity, next: 0, free: Vec::new(), entries: HashMap::new() }
     }
 

@@ -30,7 +30,14 @@ pub(super) enum Access {
 
 impl Stopped<'_> {
     /// Maps pages at `address`, and nowhere else. Answers whether it did.
-    pub(super) fn map(&self, maps: &[Map], memory: &ProcessMemory, address: u64, size: u64, access: Access) -> bool {
+    pub(super) fn map(
+        &self,
+        maps: &[Map],
+        memory: &ProcessMemory,
+        address: u64,
+        size: u64,
+        access: Access,
+    ) -> bool {
         const PRIVATE_ANONYMOUS_NORESERVE_FIXED_NOREPLACE: u64 = 0x02 | 0x20 | 0x4000 | 0x10_0000;
         let protection = match access {
             Access::ReadExecute => 1 | 4,

@@ -4,8 +4,8 @@ use std::collections::{BTreeSet, HashMap, HashSet, VecDeque};
 use std::ops::Range;
 use std::sync::Arc;
 
-use libdebug_arch::x86_64::translate::{Mark, Place as BlockPlace, link, lookup, translate};
 use libdebug_arch::x86_64::index;
+use libdebug_arch::x86_64::translate::{Mark, Place as BlockPlace, link, lookup, translate};
 use libdebug_kernel::proc::Map;
 use libdebug_kernel::{Pid, ProcessMemory};
 
@@ -70,9 +70,10 @@ impl Realm {
     /// Begins to translate a process; `None` when it takes no pages for that.
     pub(super) fn create(host: &Stopped<'_>, maps: &[Map], id: u64, by_slot: bool) -> Option<Self> {
         let memory = ProcessMemory::open(host.process).ok()?;
-        let areas = EMPTY.iter().map(|start| Areas::new(*start, by_slot)).find(|areas| {
-            host.map(maps, &memory, areas.start, areas.size(), Access::ReadWrite)
-        })?;
+        let areas = EMPTY
+            .iter()
+            .map(|start| Areas::new(*start, by_slot))
+            .find(|areas| host.map(maps, &memory, areas.start, areas.size(), Access::ReadWrite))?;
         areas.sign(&memory, id).then(|| Self {
             id,
             memory,
@@ -330,10 +331,12 @@ impl Realm {
         let slots = area + u64::from(area::SLOTS);
         let mut bytes = vec![0; self.count as usize * 8];
         let length = self.memory.read(slots, &mut bytes);
-        let counts = bytes[..length].chunks_exact(8).map(|word| word.try_into().map_or(0, u64::from_le_bytes));
-        let blocks = self.batches.iter().flat_map(|batch| {
-            (0..batch.blocks.len()).map(move |number| (Arc::clone(batch), number))
-        });
+        let counts =
+            bytes[..length].chunks_exact(8).map(|word| word.try_into().map_or(0, u64::from_le_bytes));
+        let blocks = self
+            .batches
+            .iter()
+            .flat_map(|batch| (0..batch.blocks.len()).map(move |number| (Arc::clone(batch), number)));
         let counts: Vec<_> = counts.collect();
         let counts = blocks.filter_map(|(batch, number)| {
             let count = *counts.get(batch.first as usize + number)?;

@@ -59,7 +59,10 @@ pub(super) fn candidates(maps: &[Map], pc: u64) -> Vec<u64> {
     // Right below a stack libraries grow down, from the top of their room; everything else grows up.
     let is_top = next.is_some_and(|map| map.path == "[stack]" && map.start - user[last].end < NEAR_STACK);
     let both = if is_top { [over, under] } else { [under, over] };
-    both.into_iter().filter(|(start, fits)| *fits && start.abs_diff(pc) < REACH).map(|(start, _)| start).collect()
+    both.into_iter()
+        .filter(|(start, fits)| *fits && start.abs_diff(pc) < REACH)
+        .map(|(start, _)| start)
+        .collect()
 }
 
 #[cfg(test)]

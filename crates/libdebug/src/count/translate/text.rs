@@ -42,8 +42,5 @@ impl Text {
 /// Whether what is in a map stays as it is while it is mapped: code that a program makes for itself does not.
 pub(super) fn is_lasting(map: &Map) -> bool {
     let is_file = map.has_file() && !map.path.starts_with("/memfd:") && !map.path.ends_with(" (deleted)");
-    map.is_executable()
-        && map.is_private()
-        && map.permissions[1] != b'w'
-        && (is_file || map.path == "[vdso]")
+    map.is_executable() && map.is_private() && map.permissions[1] != b'w' && (is_file || map.path == "[vdso]")
 }
