@@ -65,7 +65,8 @@ fn what_only_works_at_its_own_place_begins_no_block() {
 
 #[test]
 fn blocks_end_where_the_program_branches() {
-    let table: &[(&[u8], &[u8], &[u64], Option<u64>)] = &[
+    type Case<'a> = (&'a [u8], &'a [u8], &'a [u64], Option<u64>);
+    let table: &[Case<'_>] = &[
         (&[0x90, 0xeb, 0x10, 0x90], &[1, 2], &[FROM + 0x13], None),
         (&[0x90, 0xe9, 0, 1, 0, 0], &[1, 5], &[FROM + 0x106], None),
         (&[0x74, 0xfe], &[2], &[FROM + 2, FROM], None),

@@ -32,7 +32,8 @@ fn a_program_counts_itself_as_steps_count_it() {
 
 #[test]
 fn how_far_it_is_shows_while_nothing_stops() {
-    let counting = Counting::start(&Launch::new(common::program("spinner")), &CountOptions::default()).unwrap();
+    let counting =
+        Counting::start(&Launch::new(common::program("spinner")), &CountOptions::default()).unwrap();
     let (pid, watcher) = (counting.pid(), counting.watcher());
     let seen = watcher.clone();
     common::within("the count of a loop without system calls", move || {
