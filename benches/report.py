@@ -145,6 +145,8 @@ def doubtful(results: Results) -> list[str]:
     found = []
     for key, contenders in results.items():
         raw, row = value_of(results, key, "raw"), BY_KEY[key]
+        if row.ratio and row.ratio > DOUBTFUL:
+            continue
         for who in contenders:
             value = value_of(results, key, who)
             if raw is not None and value is not None and row.share(value, raw) > DOUBTFUL:

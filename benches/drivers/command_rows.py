@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import json
+import os
+import re
 import resource
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -25,19 +28,37 @@ def offered() -> None:
         sys.exit(NOT_OFFERED)
 
 
-def counted(n: int) -> Meter:
-    """N instructions of a program; the time is that from its start to its end."""
+def counted(n: int, *words: str, expect: int | None = None) -> Meter:
+    """Count a program; the time is that from its start to its end, and an event is an instruction."""
     offered()
-    meter = Meter(events=n)
+    meter = Meter()
     with tempfile.NamedTemporaryFile("r") as result:
-        words = [COMMAND, "count", "--json", "--limit", str(n), "-o", result.name]
+        command = [COMMAND, "count", "--json", "-o", result.name]
         before = resource.getrusage(resource.RUSAGE_CHILDREN)
-        subprocess.run([*words, "--", target("loop"), "1000000000"], check=True)
+        subprocess.run([*command, *words], check=True)
         after = resource.getrusage(resource.RUSAGE_CHILDREN)
         found = json.load(result)
-    require(found["instructions"], n)
+    meter.events = found["instructions"]
+    require(meter.events, expect or max(meter.events, n))
     meter.wall_s = found["seconds"]
     meter.cpu_s = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
+    return meter
+
+
+def interpreter() -> list[str]:
+    """Return a program of many functions that is started and ended."""
+    return [os.environ.get("BENCH_PYTHON", sys.executable), "-c", "pass"]
+
+
+def counted_by_valgrind(tool: str, pattern: str, *words: str) -> Meter:
+    """Count a program by another means; the time is that of the whole run."""
+    if not shutil.which("valgrind"):
+        sys.exit(NOT_OFFERED)
+    meter = Meter()
+    with measured(meter, resource.RUSAGE_CHILDREN):
+        command = ["valgrind", f"--tool={tool}", *words, *interpreter()]
+        done = subprocess.run(command, capture_output=True, text=True, check=True)
+    meter.events = int(re.findall(pattern, done.stderr)[-1].replace(",", ""))
     return meter
 
 
@@ -74,7 +95,17 @@ def traced(n: int, *options: str) -> Meter:
 
 
 ROWS: dict[str, tuple[int, Callable[[int], Meter]]] = {
-    "T4": (50_000, counted),
+    "T4": (20_000_000, lambda n: counted(10 * n, "--", target("loop"), str(n))),
+    "T4-python": (1_000_000, lambda n: counted(n, "--", *interpreter())),
+    "T4-step": (
+        50_000,
+        lambda n: counted(n, "--limit", str(n), "--", target("loop"), "1000000000", expect=n),
+    ),
+    "T4-callgrind": (
+        1,
+        lambda _: counted_by_valgrind("callgrind", r"Collected : (\d+)", "--callgrind-out-file=/dev/null"),
+    ),
+    "T4-lackey": (1, lambda _: counted_by_valgrind("lackey", r"guest instrs: +([\d,]+)")),
     "T4-gdb": (10_000, stepped_by_gdb),
     "S5": (20_000, traced),
     "S6": (1_000_000, lambda n: traced(n, "-e", "getuid")),

@@ -98,6 +98,9 @@ pub(crate) struct CountArguments {
     /// End after so many instructions, and a program that was started with it.
     #[arg(long, value_name = "N")]
     pub(crate) limit: Option<u64>,
+    /// Execute every instruction by a single step of its own: slow, and the same number.
+    #[arg(long)]
+    pub(crate) single_step: bool,
     /// Show so many rows of a table.
     #[arg(long, value_name = "N", default_value_t = 20)]
     pub(crate) top: usize,

@@ -49,7 +49,13 @@ fn options(arguments: &CountArguments) -> CountOptions {
         By::Mnemonic => CountBy::Mnemonic,
         By::Thread => CountBy::Thread,
     });
-    CountOptions { by, range: arguments.range.clone(), limit: arguments.limit, ..CountOptions::default() }
+    CountOptions {
+        by,
+        range: arguments.range.clone(),
+        limit: arguments.limit,
+        single_step: arguments.single_step,
+        ..CountOptions::default()
+    }
 }
 
 /// Where the result goes: known to work before anything is counted.

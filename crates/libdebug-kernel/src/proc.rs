@@ -141,6 +141,20 @@ pub fn status(tid: Tid) -> Result<Status> {
     })
 }
 
+/// What the processor does in addition for a thread, in the kernel's words, as `shstk` where it keeps return addresses on a
+/// shadow stack; `None` where the kernel does not tell (`x86_Thread_features` in /proc/TID/status).
+///
+/// ```
+/// let own = libdebug_kernel::Tid(std::process::id() as i32);
+/// assert!(!libdebug_kernel::proc::thread_features(own).is_some_and(|features| features.contains("no such")));
+/// ```
+pub fn thread_features(tid: Tid) -> Option<String> {
+    let text = read(tid, "status", &format!("/proc/{tid}/status")).ok()?;
+    let text = String::from_utf8_lossy(&text);
+    let line = text.lines().find_map(|line| line.strip_prefix("x86_Thread_features:"))?;
+    Some(line.trim().to_owned())
+}
+
 /// What descriptor `number` of `tid` leads to, as /proc tells it: a path, or `pipe:[1234]` and the like.
 ///
 /// # Errors

@@ -244,17 +244,33 @@ impl Ptrace {
     /// # Errors
     /// [`KernelError::Gone`] when it died or runs.
     pub fn unblock_signal(self, tid: Tid, signal: Signal) -> Result<()> {
-        const GET_MASK: u32 = 0x420a;
-        const SET_MASK: u32 = 0x420b;
-        let mut mask: u64 = 0;
-        let size = size_of_val(&mask);
-        self.request(GET_MASK, "PTRACE_GETSIGMASK", tid, size, (&raw mut mask) as usize)?;
+        let mask = self.blocked_signals(tid)?;
         let bit = 1_u64.checked_shl(signal.0.wrapping_sub(1).cast_unsigned()).unwrap_or(0);
         if mask & bit == 0 {
             return Ok(());
         }
-        mask &= !bit;
-        self.request(SET_MASK, "PTRACE_SETSIGMASK", tid, size, (&raw mut mask) as usize)
+        self.set_blocked_signals(tid, mask & !bit)
+    }
+
+    /// The signals that a stopped tracee blocks, the lowest bit for signal 1 (PTRACE_GETSIGMASK).
+    ///
+    /// # Errors
+    /// [`KernelError::Gone`] when it died or runs.
+    pub fn blocked_signals(self, tid: Tid) -> Result<u64> {
+        const GET_MASK: u32 = 0x420a;
+        let mut mask: u64 = 0;
+        let size = size_of_val(&mask);
+        self.request(GET_MASK, "PTRACE_GETSIGMASK", tid, size, (&raw mut mask) as usize)?;
+        Ok(mask)
+    }
+
+    /// Sets the signals that a stopped tracee blocks (PTRACE_SETSIGMASK).
+    ///
+    /// # Errors
+    /// [`KernelError::Gone`] when it died or runs.
+    pub fn set_blocked_signals(self, tid: Tid, mask: u64) -> Result<()> {
+        const SET_MASK: u32 = 0x420b;
+        self.request(SET_MASK, "PTRACE_SETSIGMASK", tid, size_of_val(&mask), (&raw const mask) as usize)
     }
 
     pub(crate) fn syscall_info_words(self, tid: Tid, words: &mut [u64; WORDS]) -> Result<()> {

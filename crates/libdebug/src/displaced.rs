@@ -197,7 +197,7 @@ impl Process {
 
 /// Whether the program has restricted itself further than the host is, as everything in a container is: a call that
 /// its filters do not expect may be its end. Of its filters `own` are the debugger's, which expect everything.
-fn is_sandboxed(tid: Tid, own: u32) -> bool {
+pub(crate) fn is_sandboxed(tid: Tid, own: u32) -> bool {
     let filters = |tid| proc::status(tid).map_or(0, |status| status.filters);
     filters(tid).saturating_sub(own) > filters(Tid(std::process::id().cast_signed()))
 }

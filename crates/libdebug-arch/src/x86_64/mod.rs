@@ -11,6 +11,7 @@ mod register;
 mod relocate;
 mod step_kind;
 mod table;
+pub mod translate;
 mod value;
 mod xsave;
 

@@ -44,10 +44,10 @@ fn companion<'a>(source: &Source<'_>, bytes: &'a [u8]) -> Option<Source<'a>> {
     (source.bytes.len() == 1 && copied(source) && copied(&next)).then_some(next)
 }
 
-struct Source<'a> {
-    raw: iced_x86::Instruction,
-    offsets: ConstantOffsets,
-    bytes: &'a [u8],
+pub(super) struct Source<'a> {
+    pub(super) raw: iced_x86::Instruction,
+    pub(super) offsets: ConstantOffsets,
+    pub(super) bytes: &'a [u8],
 }
 
 /// How an instruction is moved.
@@ -66,7 +66,7 @@ enum Recipe {
 }
 
 impl<'a> Source<'a> {
-    fn decode(bytes: &'a [u8], from: u64) -> Result<Self, CannotRelocate> {
+    pub(super) fn decode(bytes: &'a [u8], from: u64) -> Result<Self, CannotRelocate> {
         let mut decoder = Decoder::with_ip(64, bytes, from, DecoderOptions::NONE);
         let raw = decoder.decode();
         match bytes.get(..raw.len()) {
@@ -112,7 +112,7 @@ impl<'a> Source<'a> {
         }
     }
 
-    fn has_operand_size_prefix(&self) -> bool {
+    pub(super) fn has_operand_size_prefix(&self) -> bool {
         let is_prefix = |byte: &&u8| matches!(**byte, 0x26 | 0x2e | 0x36 | 0x3e | 0x40..=0x4f | 0x64..=0x67 | 0xf0 | 0xf2 | 0xf3);
         self.bytes.iter().take_while(is_prefix).any(|&byte| byte == 0x66)
     }
@@ -266,7 +266,7 @@ fn unencodable(raw: &iced_x86::Instruction) -> CannotRelocate {
 }
 
 /// The displacement that names the same memory from the copy at `here`.
-fn rip_displacement(source: &Source<'_>, here: u64) -> Result<i32, CannotRelocate> {
+pub(super) fn rip_displacement(source: &Source<'_>, here: u64) -> Result<i32, CannotRelocate> {
     let target = source.raw.ip_rel_memory_address();
     let distance = distance(here.wrapping_add(source.bytes.len() as u64), target);
     // With the address-size prefix the sum is cut to 32 bits, which makes every address reachable.
@@ -276,6 +276,6 @@ fn rip_displacement(source: &Source<'_>, here: u64) -> Result<i32, CannotRelocat
     i32::try_from(distance).map_err(|_| CannotRelocate::OutOfReach { target })
 }
 
-const fn distance(from: u64, to: u64) -> i64 {
+pub(super) const fn distance(from: u64, to: u64) -> i64 {
     to.wrapping_sub(from) as i64
 }

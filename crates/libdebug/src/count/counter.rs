@@ -6,13 +6,15 @@ use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use libdebug_arch::x86_64::{StepKind, TRAP_FLAG, index};
-use libdebug_kernel::{Death, Pid, Ptrace, Signal, Tid};
+use libdebug_kernel::{Death, Pid, Ptrace, Signal, Stop, Tid};
 
 use super::CountOptions;
 use super::names::{CountBy, Names, syscall_name};
 use super::range::{self, Inside};
 use super::report::{Count, CountEnd, ThreadCount};
 use super::space::{Code, Space};
+use super::translate::{Ride, Translator};
+use super::translated::translator;
 use crate::error::{Error, Result};
 use crate::follow::{Control, Pair, Tracee, Watch, Way};
 
@@ -33,19 +35,26 @@ mod trap {
 /// What is kept of one thread.
 #[derive(Debug, Default)]
 pub(crate) struct Steps {
-    count: u64,
+    pub(super) count: u64,
     /// Where it was when it went on, and what is there.
-    at: u64,
-    code: Code,
+    pub(super) at: u64,
+    pub(super) code: Code,
     /// What it was in the middle of is not of ours to count: it has begun there, or was attached to.
-    fresh: bool,
+    pub(super) fresh: bool,
     /// Its next trap may be something else than a step's.
-    doubtful: bool,
+    pub(super) doubtful: bool,
     /// The system call that it is about to make, where that is of interest.
-    number: u64,
+    pub(super) number: u64,
     /// Instructions since the last system call.
-    since: u64,
-    inside: Inside,
+    pub(super) since: u64,
+    pub(super) inside: Inside,
+    pub(super) ride: Ride,
+    /// It has just come out of the blocks that count themselves.
+    pub(super) is_out: bool,
+    /// That was by a trap of ours.
+    pub(super) is_trap: bool,
+    /// The instruction that it is at is to be stepped, whatever it is.
+    pub(super) steps_once: bool,
 }
 
 /// What a stop of SIGTRAP was.
@@ -68,18 +77,20 @@ enum Meaning {
 
 #[derive(Debug)]
 pub(crate) struct Counter {
-    options: CountOptions,
-    control: Arc<Control>,
-    total: u64,
-    spaces: HashMap<Pid, Space>,
+    pub(super) options: CountOptions,
+    pub(super) control: Arc<Control>,
+    pub(super) total: u64,
+    pub(super) spaces: HashMap<Pid, Space>,
     /// Where each process's function begins, once that is known.
     starts: HashMap<Pid, u64>,
-    names: Names,
+    pub(super) names: Names,
     threads: Vec<ThreadCount>,
     failure: Option<Error>,
     is_found: bool,
     /// The first thread begins in the middle of an execve(2), and is told of that next.
     awaits_exec: bool,
+    /// Those that count themselves, if any do.
+    pub(super) translator: Option<Translator>,
 }
 
 /// System calls after which the program can have other code.
@@ -91,7 +102,9 @@ const PLACING: [u64; 2] = [203, 204];
 
 impl Counter {
     pub(super) fn new(options: CountOptions, control: Arc<Control>, awaits_exec: bool) -> Self {
+        let translator = translator(&options);
         Self {
+            translator,
             options,
             control,
             total: 0,
@@ -124,12 +137,12 @@ impl Counter {
         Ok(Count { instructions: self.total, threads: self.threads, groups, death, end, elapsed })
     }
 
-    fn space(&mut self, process: Pid) -> &mut Space {
+    pub(super) fn space(&mut self, process: Pid) -> &mut Space {
         self.spaces.entry(process).or_insert_with(|| Space::new(process))
     }
 
     /// Notes what the thread is about to execute.
-    fn look(&mut self, tracee: &mut Tracee<Steps>, pc: u64) {
+    pub(super) fn look(&mut self, tracee: &mut Tracee<Steps>, pc: u64) {
         let space = self.spaces.entry(tracee.process).or_insert_with(|| Space::new(tracee.process));
         tracee.data.at = pc;
         tracee.data.code = space.code_at(pc, self.options.by, &mut self.names);
@@ -185,9 +198,10 @@ impl Counter {
         if MASKING.contains(&tracee.data.number) {
             let_trap_through(ptrace, tracee.tid);
         }
-        if MAPPING.contains(&tracee.data.number) {
+        if MAPPING.contains(&tracee.data.number) || tracee.data.code.is_legacy {
             self.space(tracee.process).forget();
         }
+        self.after_call(ptrace, tracee);
         self.end_stretch(tracee);
     }
 
@@ -292,6 +306,10 @@ impl Watch for Counter {
         }
         // A new thread has its creator's registers.
         hide_saved_flag(ptrace, tracee.tid);
+        let_trap_through(ptrace, tracee.tid);
+        if let Some(translator) = &mut self.translator {
+            translator.adopt(tracee.process);
+        }
         if self.options.range.is_some() {
             tracee.data.inside = Inside::Outside;
             match self.starts.get(&tracee.process) {
@@ -306,8 +324,13 @@ impl Watch for Counter {
         if tracee.data.inside == Inside::Outside {
             return Way::Run;
         }
+        if self.go_inside(ptrace, tracee) {
+            pair.rejoin(tracee.tid);
+            return Way::Run;
+        }
         if tracee.data.code.kind == StepKind::Syscall {
             tracee.data.number = ptrace.general_register(tracee.tid, index::RAX).unwrap_or(0);
+            self.before_call(tracee);
             if PLACING.contains(&tracee.data.number) {
                 pair.show_own_set();
                 return Way::Step;
@@ -317,7 +340,18 @@ impl Watch for Counter {
         Way::Step
     }
 
+    fn stopping(&mut self, ptrace: Ptrace, tracee: &mut Tracee<Steps>, stop: Stop) {
+        self.come_out(ptrace, tracee, stop);
+    }
+
+    fn glance<'a>(&mut self, tracees: impl Iterator<Item = &'a Tracee<Steps>>) {
+        self.look_at_all(tracees);
+    }
+
     fn signalled(&mut self, ptrace: Ptrace, tracee: &mut Tracee<Steps>, signal: Signal) -> Option<Signal> {
+        if self.is_ours(ptrace, tracee, signal) {
+            return None;
+        }
         if signal == Signal::TRAP {
             return self.on_trap(ptrace, tracee);
         }
@@ -328,6 +362,7 @@ impl Watch for Counter {
 
     fn executed(&mut self, ptrace: Ptrace, tracee: &mut Tracee<Steps>) {
         self.spaces.remove(&tracee.process);
+        self.leave_program(tracee);
         self.starts.remove(&tracee.process);
         if self.options.range.is_some() {
             tracee.data.inside = Inside::Outside;
@@ -347,9 +382,11 @@ impl Watch for Counter {
             tracee.data.number = number;
             self.end_stretch(tracee);
         }
+        self.harvest(tracee);
     }
 
-    fn died(&mut self, tracee: Tracee<Steps>, _death: Death) {
+    fn died(&mut self, mut tracee: Tracee<Steps>, _death: Death) {
+        self.bury(&mut tracee);
         let Tracee { tid: thread, process, data } = tracee;
         if self.options.by == Some(CountBy::Syscall) && data.since > 0 {
             let number = self.names.number("(no further call)");
@@ -362,6 +399,7 @@ impl Watch for Counter {
         if self.options.range.is_some() {
             range::withdraw(ptrace, tracee.tid);
         }
+        self.leave_alone(ptrace, tracee);
         let data = std::mem::take(&mut tracee.data);
         self.died(Tracee { tid: tracee.tid, process: tracee.process, data }, Death::Exited(0));
     }

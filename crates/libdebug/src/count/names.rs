@@ -44,7 +44,13 @@ impl Names {
 
     pub(super) fn add(&mut self, number: u32, count: u64) {
         if let Some(sum) = self.counts.get_mut(number as usize) {
-            *sum += count;
+            *sum = sum.wrapping_add(count);
+        }
+    }
+
+    pub(super) fn take_off(&mut self, number: u32, count: u64) {
+        if let Some(sum) = self.counts.get_mut(number as usize) {
+            *sum = sum.wrapping_sub(count);
         }
     }
 

@@ -16,6 +16,8 @@ pub(super) struct Code {
     pub(super) kind: StepKind,
     /// What it counts for.
     pub(super) name: u32,
+    /// It makes a system call as 32-bit programs do, `int 0x80`.
+    pub(super) is_legacy: bool,
 }
 
 /// The code of a process that was executed so far. What a program may write to is looked at each time.
@@ -73,7 +75,7 @@ impl Space {
             Some(CountBy::Mnemonic) => names.number(&mnemonic(bytes, pc)),
             Some(CountBy::Syscall | CountBy::Thread) | None => 0,
         };
-        let code = Code { kind: step_kind(bytes), name };
+        let code = Code { kind: step_kind(bytes), name, is_legacy: bytes.starts_with(&[0xcd, 0x80]) };
         let is_writable = |map: &Map| map.contains(pc) && map.permissions[1] == b'w';
         if !maps.iter().any(is_writable) {
             self.known.insert(pc, code);
@@ -82,6 +84,6 @@ impl Space {
     }
 }
 
-fn mnemonic(bytes: &[u8], pc: u64) -> String {
+pub(super) fn mnemonic(bytes: &[u8], pc: u64) -> String {
     Disassembler::new(CodeSize::Bits64).next(bytes, pc, &mut |_| None).mnemonic
 }

@@ -36,6 +36,11 @@ impl Control {
 
     pub(crate) fn end(&self) {
         self.end.store(true, Ordering::Release);
+        self.ring();
+    }
+
+    /// Has the tracer thread look up.
+    pub(crate) fn ring(&self) {
         if let Some(doorbell) = lock(&self.doorbell).as_ref() {
             doorbell.ring();
         }

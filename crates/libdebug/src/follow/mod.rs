@@ -52,6 +52,10 @@ pub(crate) trait Watch: Send + 'static {
 
     /// A thread's first stop: the one that it begins with, or where it was attached to.
     fn begins(&mut self, ptrace: Ptrace, tracee: &mut Tracee<Self::Data>);
+    /// A thread has stopped: what is said of every stop, before anything else.
+    fn stopping(&mut self, _ptrace: Ptrace, _tracee: &mut Tracee<Self::Data>, _stop: Stop) {}
+    /// Somebody wants to know how far it is, while all of them may run.
+    fn glance<'a>(&mut self, _tracees: impl Iterator<Item = &'a Tracee<Self::Data>>) {}
     /// How a thread goes on from this stop.
     fn way(&mut self, ptrace: Ptrace, tracee: &mut Tracee<Self::Data>, pair: &mut Pair) -> Way;
     /// A signal is about to be delivered; the answer is what is delivered.
@@ -166,7 +170,10 @@ impl<W: Watch> Follower<W> {
         loop {
             match self.ptrace.wait(bell)? {
                 Wait::Tracee(tid, event) => self.on_event(tid, event),
-                Wait::Rung => bell.answer(),
+                Wait::Rung => {
+                    bell.answer();
+                    self.watch.glance(self.tracees.values());
+                }
                 Wait::Interrupted => {}
                 Wait::NoTracees => break,
             }
@@ -236,6 +243,7 @@ impl<W: Watch> Follower<W> {
             let _ = self.ptrace.cont(tid, None);
             return;
         };
+        self.watch.stopping(self.ptrace, tracee, stop);
         match stop {
             Stop::Signal(signal) => deliver = self.watch.signalled(self.ptrace, tracee, signal),
             Stop::Syscall | Stop::Seccomp => self.watch.called(self.ptrace, tracee),
