@@ -92,6 +92,12 @@ pub(crate) struct CountArguments {
     /// Tell the instructions apart.
     #[arg(long, value_enum)]
     pub(crate) by: Option<By>,
+    /// Write one line for each stack of functions, with its instructions: what tools for flame graphs read.
+    #[arg(long, conflicts_with_all = ["by", "json"])]
+    pub(crate) folded: bool,
+    /// Draw the stacks of functions into this file, as SVG.
+    #[arg(long, value_name = "FILE", conflicts_with = "by")]
+    pub(crate) flamegraph: Option<PathBuf>,
     /// Count only inside this function, with what it calls.
     #[arg(long, value_name = "SYMBOL")]
     pub(crate) range: Option<String>,

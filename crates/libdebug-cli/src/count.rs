@@ -2,6 +2,7 @@
 
 use std::fs::File;
 use std::io::Write;
+use std::path::Path;
 
 use anyhow::{Context, Result};
 use libdebug::{Count, CountBy, CountEnd, CountOptions, Counting, Death};
@@ -9,6 +10,7 @@ use serde_json::{Value, json};
 
 use crate::arguments::{By, CountArguments, Wanted};
 use crate::ending::Endings;
+use crate::flamegraph::flamegraph;
 use crate::progress::Progress;
 use crate::status_of;
 
@@ -17,7 +19,7 @@ const INTERRUPTED: u8 = 130;
 
 pub(crate) fn count(arguments: &CountArguments) -> Result<u8> {
     let options = options(arguments);
-    let sink = sink(arguments)?;
+    let (sink, picture) = (sink(arguments)?, picture(arguments)?);
     let endings = Endings::hold();
     let counting = match arguments.target.wanted(!arguments.no_aslr, endings.before)? {
         Wanted::Run(launch) => Counting::start(&launch, &options)?,
@@ -34,6 +36,9 @@ pub(crate) fn count(arguments: &CountArguments) -> Result<u8> {
     drop(progress);
     let counted = counted?;
     show(arguments, &counted, sink)?;
+    if let Some(mut picture) = picture {
+        picture.write_all(flamegraph(&title(arguments, &counted), &counted.stacks).as_bytes())?;
+    }
     Ok(match counted.end {
         CountEnd::Finished => status_of(counted.death),
         CountEnd::Limit => 0,
@@ -49,8 +54,9 @@ fn options(arguments: &CountArguments) -> CountOptions {
         By::Mnemonic => CountBy::Mnemonic,
         By::Thread => CountBy::Thread,
     });
+    let needs_stacks = arguments.folded || arguments.flamegraph.is_some();
     CountOptions {
-        by,
+        by: if needs_stacks { Some(CountBy::Stack) } else { by },
         range: arguments.range.clone(),
         limit: arguments.limit,
         single_step: arguments.single_step,
@@ -61,16 +67,48 @@ fn options(arguments: &CountArguments) -> CountOptions {
 /// Where the result goes: known to work before anything is counted.
 fn sink(arguments: &CountArguments) -> Result<Box<dyn Write>> {
     Ok(match &arguments.output {
-        Some(path) => {
-            Box::new(File::create(path).with_context(|| format!("cannot write {}", path.display()))?)
-        }
+        Some(path) => Box::new(create(path)?),
         None => Box::new(anstream::stderr()),
     })
 }
 
+fn picture(arguments: &CountArguments) -> Result<Option<File>> {
+    arguments.flamegraph.as_deref().map(create).transpose()
+}
+
+fn create(path: &Path) -> Result<File> {
+    File::create(path).with_context(|| format!("cannot write {}", path.display()))
+}
+
 fn show(arguments: &CountArguments, counted: &Count, mut sink: Box<dyn Write>) -> Result<()> {
-    let text = if arguments.json { format!("{}\n", as_json(counted)) } else { as_text(arguments, counted) };
+    let text = match arguments {
+        CountArguments { json: true, .. } => format!("{}\n", as_json(counted)),
+        CountArguments { folded: true, .. } => as_folded(counted),
+        _ => as_text(arguments, counted),
+    };
     Ok(sink.write_all(text.as_bytes())?)
+}
+
+/// The form that Brendan Gregg's stackcollapse scripts write: functions with semicolons between them, a space, a number.
+fn as_folded(counted: &Count) -> String {
+    let line = |(stack, count): &(Vec<String>, u64)| {
+        let names: Vec<_> = stack.iter().map(|name| name.replace(';', ":")).collect();
+        format!("{} {count}\n", names.join(";"))
+    };
+    let mut lines: Vec<_> = counted.stacks.iter().map(line).collect();
+    lines.sort();
+    lines.concat()
+}
+
+fn title(arguments: &CountArguments, counted: &Count) -> String {
+    let words: Vec<_> = arguments.target.program.iter().map(|word| word.to_string_lossy()).collect();
+    match (arguments.target.pid, counted.stacks.first()) {
+        (Some(pid), Some((stack, _))) => {
+            format!("process {pid}, {}", stack.first().map_or("", String::as_str))
+        }
+        (Some(pid), None) => format!("process {pid}"),
+        (None, _) => words.join(" "),
+    }
 }
 
 fn as_json(counted: &Count) -> Value {

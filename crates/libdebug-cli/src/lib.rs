@@ -5,6 +5,7 @@
 mod arguments;
 mod count;
 mod ending;
+mod flamegraph;
 mod lines;
 mod progress;
 mod python;

@@ -9,10 +9,12 @@ use libdebug_arch::x86_64::{StepKind, TRAP_FLAG, index};
 use libdebug_kernel::{Death, Pid, Ptrace, Signal, Stop, Tid};
 
 use super::CountOptions;
+use super::flow::Flow;
 use super::names::{CountBy, Names, syscall_name};
 use super::range::{self, Inside};
 use super::report::{Count, CountEnd, ThreadCount};
 use super::space::{Code, Space};
+use super::stacks::{CallTree, Calls};
 use super::translate::{Ride, Translator};
 use super::translated::translator;
 use crate::error::{Error, Result};
@@ -49,6 +51,9 @@ pub(crate) struct Steps {
     pub(super) since: u64,
     pub(super) inside: Inside,
     pub(super) ride: Ride,
+    /// The name of the function that it went into the blocks in.
+    pub(super) entered: u32,
+    pub(super) calls: Calls,
     /// It has just come out of the blocks that count themselves.
     pub(super) is_out: bool,
     /// That was by a trap of ours.
@@ -84,6 +89,7 @@ pub(crate) struct Counter {
     /// Where each process's function begins, once that is known.
     starts: HashMap<Pid, u64>,
     pub(super) names: Names,
+    pub(super) tree: CallTree,
     threads: Vec<ThreadCount>,
     failure: Option<Error>,
     is_found: bool,
@@ -97,6 +103,7 @@ pub(crate) struct Counter {
 const MAPPING: [u64; 5] = [9, 10, 11, 25, 329]; // mmap, mprotect, munmap, mremap, pkey_mprotect
 /// System calls after which a thread can block other signals: rt_sigprocmask, rt_sigreturn.
 const MASKING: [u64; 2] = [14, 15];
+const SIGRETURN: u64 = 15;
 /// sched_setaffinity, sched_getaffinity
 const PLACING: [u64; 2] = [203, 204];
 
@@ -111,6 +118,7 @@ impl Counter {
             spaces: HashMap::new(),
             starts: HashMap::new(),
             names: Names::default(),
+            tree: CallTree::default(),
             threads: Vec::new(),
             failure: None,
             is_found: false,
@@ -133,8 +141,9 @@ impl Counter {
                 self.names.add(number, thread.instructions);
             }
         }
+        let stacks = if self.counts_stacks() { self.stacks() } else { Vec::new() };
         let groups = self.names.sorted();
-        Ok(Count { instructions: self.total, threads: self.threads, groups, death, end, elapsed })
+        Ok(Count { instructions: self.total, threads: self.threads, groups, stacks, death, end, elapsed })
     }
 
     pub(super) fn space(&mut self, process: Pid) -> &mut Space {
@@ -155,6 +164,9 @@ impl Counter {
         data.count += count;
         data.since += count;
         self.names.add(data.code.name, if self.counts_by_code() { count } else { 0 });
+        if self.counts_stacks() {
+            Self::count_in_stack(&mut self.tree, data, count);
+        }
         self.control.total.store(self.total, Ordering::Relaxed);
     }
 
@@ -197,6 +209,9 @@ impl Counter {
         hide_saved_flag(ptrace, tracee.tid);
         if MASKING.contains(&tracee.data.number) {
             let_trap_through(ptrace, tracee.tid);
+        }
+        if tracee.data.number == SIGRETURN {
+            self.follow_signal(ptrace, tracee, Flow::Return);
         }
         if MAPPING.contains(&tracee.data.number) || tracee.data.code.is_legacy {
             self.space(tracee.process).forget();
@@ -256,9 +271,15 @@ impl Counter {
         (tracee.data.fresh, tracee.data.doubtful) = (false, false);
         match meaning {
             Meaning::Called => self.on_call(ptrace, tracee),
-            Meaning::Executed | Meaning::Raised => self.on_executed(ptrace, tracee),
+            Meaning::Executed | Meaning::Raised => {
+                self.on_executed(ptrace, tracee);
+                self.follow_step(ptrace, tracee, pc);
+            }
             Meaning::Arrived => self.on_arrival(ptrace, tracee),
-            Meaning::Handler => let_trap_through(ptrace, tracee.tid),
+            Meaning::Handler => {
+                let_trap_through(ptrace, tracee.tid);
+                self.follow_signal(ptrace, tracee, Flow::Call);
+            }
             Meaning::Nothing | Meaning::Foreign => {}
         }
         let stack = || ptrace.general_register(tracee.tid, index::RSP).unwrap_or(0);
@@ -301,6 +322,7 @@ impl Watch for Counter {
 
     fn begins(&mut self, ptrace: Ptrace, tracee: &mut Tracee<Steps>) {
         tracee.data.fresh = true;
+        self.begin_stack(tracee);
         if let Ok(pc) = ptrace.general_register(tracee.tid, index::RIP) {
             self.look(tracee, pc);
         }
@@ -363,6 +385,7 @@ impl Watch for Counter {
     fn executed(&mut self, ptrace: Ptrace, tracee: &mut Tracee<Steps>) {
         self.spaces.remove(&tracee.process);
         self.leave_program(tracee);
+        self.begin_stack(tracee);
         self.starts.remove(&tracee.process);
         if self.options.range.is_some() {
             tracee.data.inside = Inside::Outside;

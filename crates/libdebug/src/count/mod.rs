@@ -5,10 +5,12 @@
 //! (PTRACE_GETSIGINFO), so that most steps cost three system calls.
 
 mod counter;
+mod flow;
 mod names;
 mod range;
 mod report;
 mod space;
+mod stacks;
 mod translate;
 mod translated;
 

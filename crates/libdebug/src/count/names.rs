@@ -22,6 +22,9 @@ pub enum CountBy {
     Mnemonic,
     /// The thread.
     Thread,
+    /// The functions that have called each other: [`Count::stacks`](crate::Count::stacks). One frame for each call that has not
+    /// returned, at most 500 deep; a child and a new thread begin anew, below the program's name.
+    Stack,
 }
 
 /// Names as numbers, with what was counted of each.
@@ -54,6 +57,15 @@ impl Names {
         }
     }
 
+    /// All names, by their numbers.
+    pub(super) fn texts(&self) -> Vec<String> {
+        let mut texts = vec![String::new(); self.counts.len()];
+        for (name, number) in &self.numbers {
+            texts[*number as usize].clone_from(name);
+        }
+        texts
+    }
+
     /// Most first, and by name where as many.
     pub(super) fn sorted(self) -> Vec<(String, u64)> {
         let counts = self.counts;
@@ -79,12 +91,18 @@ pub(super) fn module_name(maps: &[Map], address: u64) -> String {
 }
 
 pub(super) fn function_name(maps: &Arc<[Map]>, sources: &Arc<SymbolSources>, address: u64) -> String {
+    function_at(maps, sources, address).0
+}
+
+/// The function's name, and whether it begins there.
+pub(super) fn function_at(maps: &Arc<[Map]>, sources: &Arc<SymbolSources>, address: u64) -> (String, bool) {
     match symbol_in_maps(Arc::clone(maps), address, Arc::clone(sources)) {
-        Some((name, _)) => name,
+        Some((name, offset)) => (name, offset == 0),
         None => {
             let module = module_name(maps, address);
             let file = module.rsplit('/').next().unwrap_or(&module);
-            if file.starts_with('[') { file.to_owned() } else { format!("[{file}]") }
+            let name = if file.starts_with('[') { file.to_owned() } else { format!("[{file}]") };
+            (name, false)
         }
     }
 }

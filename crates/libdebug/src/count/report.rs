@@ -33,6 +33,8 @@ pub struct Count {
     pub threads: Vec<ThreadCount>,
     /// Those of each name that was asked for, most first. Their sum is the number of all.
     pub groups: Vec<(String, u64)>,
+    /// Those of each stack, with [`CountBy::Stack`](crate::CountBy::Stack): the program and its functions, outermost first. Their sum is the number of all.
+    pub stacks: Vec<(Vec<String>, u64)>,
     /// How the first process ended; `None` when it goes on.
     pub death: Option<Death>,
     /// Why the count ended.

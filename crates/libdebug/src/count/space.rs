@@ -3,11 +3,13 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
+use libdebug_arch::Isa;
 use libdebug_arch::x86_64::{CodeSize, Disassembler, LONGEST_INSTRUCTION, StepKind, step_kind};
 use libdebug_kernel::proc::{self, Map};
 use libdebug_kernel::{Pid, ProcessMemory};
 
-use super::names::{CountBy, Names, function_name, module_name};
+use super::flow::Flow;
+use super::names::{CountBy, Names, function_at, function_name, module_name};
 use crate::symbol_sources::SymbolSources;
 
 /// One instruction, as far as counting is concerned.
@@ -18,6 +20,9 @@ pub(super) struct Code {
     pub(super) name: u32,
     /// It makes a system call as 32-bit programs do, `int 0x80`.
     pub(super) is_legacy: bool,
+    /// Where it goes, and whether a function begins with it: for [`CountBy::Stack`] only.
+    pub(super) flow: Flow,
+    pub(super) is_start: bool,
 }
 
 /// The code of a process that was executed so far. What a program may write to is looked at each time.
@@ -61,6 +66,16 @@ impl Space {
         }
     }
 
+    /// Where the instruction at `pc` goes.
+    pub(super) fn flow_at(&mut self, pc: u64) -> Flow {
+        if let Some(code) = self.known.get(&pc) {
+            return code.flow;
+        }
+        let mut bytes = [0; LONGEST_INSTRUCTION];
+        let length = self.memory.read(pc, &mut bytes);
+        flow_of(&bytes[..length], pc)
+    }
+
     fn look(&mut self, pc: u64, by: Option<CountBy>, names: &mut Names) -> Code {
         if !self.maps().iter().any(|map| map.contains(pc)) {
             self.maps = Arc::default();
@@ -73,15 +88,25 @@ impl Space {
             Some(CountBy::Function) => names.number(&function_name(&maps, &self.sources, pc)),
             Some(CountBy::Module) => names.number(&module_name(&maps, pc)),
             Some(CountBy::Mnemonic) => names.number(&mnemonic(bytes, pc)),
-            Some(CountBy::Syscall | CountBy::Thread) | None => 0,
+            Some(CountBy::Syscall | CountBy::Thread | CountBy::Stack) | None => 0,
         };
-        let code = Code { kind: step_kind(bytes), name, is_legacy: bytes.starts_with(&[0xcd, 0x80]) };
+        let is_legacy = bytes.starts_with(&[0xcd, 0x80]);
+        let mut code = Code { kind: step_kind(bytes), name, is_legacy, ..Code::default() };
+        if by == Some(CountBy::Stack) {
+            let (function, is_start) = function_at(&maps, &self.sources, pc);
+            (code.name, code.is_start) = (names.number(&function), is_start);
+            code.flow = flow_of(bytes, pc);
+        }
         let is_writable = |map: &Map| map.contains(pc) && map.permissions[1] == b'w';
         if !maps.iter().any(is_writable) {
             self.known.insert(pc, code);
         }
         code
     }
+}
+
+fn flow_of(bytes: &[u8], pc: u64) -> Flow {
+    Isa::X86_64.decode(bytes, pc).map_or(Flow::On, |found| Flow::of(found.kind, found.target))
 }
 
 pub(super) fn mnemonic(bytes: &[u8], pc: u64) -> String {

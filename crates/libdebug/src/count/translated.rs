@@ -12,7 +12,7 @@ use super::counter::{Counter, Steps};
 use super::names::{CountBy, function_name, module_name};
 use super::range::Inside;
 use super::space::{Space, mnemonic};
-use super::translate::{Batch, Registers, Translator};
+use super::translate::{Batch, Detail, Registers, Translator};
 use crate::follow::Tracee;
 
 /// System calls that execute another program.
@@ -21,7 +21,12 @@ const EXECUTING: [u64; 2] = [59, 322]; // execve, execveat
 /// Who makes programs count themselves, if that is to be. A limit and a range are kept by single steps.
 pub(super) fn translator(options: &CountOptions) -> Option<Translator> {
     let steps = options.single_step || options.limit.is_some() || options.range.is_some();
-    (!steps).then(|| Translator::new(has_names(options.by)))
+    let detail = match options.by {
+        Some(CountBy::Stack) => Detail::Flow,
+        by if has_names(by) => Detail::Blocks,
+        _ => Detail::Total,
+    };
+    (!steps).then(|| Translator::new(detail))
 }
 
 /// Whether each instruction counts for a name.
@@ -33,8 +38,10 @@ impl Counter {
     /// Has a thread go on in blocks that count themselves, if it is at an ordinary instruction. Otherwise it is where the
     /// program has it, and what is there was looked at.
     pub(super) fn go_inside(&mut self, ptrace: Ptrace, tracee: &mut Tracee<Steps>) -> bool {
+        let pc = tracee.data.ride.pc().unwrap_or(tracee.data.at);
         let is_in = self.is_ordinary(tracee) && self.enter(ptrace, tracee);
         if is_in {
+            self.note_entry(tracee, pc);
             tracee.data.code = super::space::Code::default();
         } else if let Some(pc) = tracee.data.ride.pc() {
             tracee.data.ride.settle(ptrace, tracee.tid);
@@ -74,6 +81,7 @@ impl Counter {
         let Some(translator) = &self.translator else { return };
         let Some(out) = translator.leave(ptrace, tracee.tid, &mut tracee.data.ride) else { return };
         self.add_executed(&mut tracee.data, out.executed);
+        self.follow_out(tracee, &out.left, out.executed);
         if let Some((batch, place)) = &out.left.inside {
             self.correct(batch, place.number, place.done, place.counts_rest, place.owed_slot);
         }

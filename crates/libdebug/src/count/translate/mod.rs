@@ -23,8 +23,8 @@ use libdebug_kernel::{Pid, ProcessMemory, Ptrace, Tid};
 
 pub(super) use batch::{Batch, Registers};
 use inject::Stopped;
-pub(super) use realm::{Left, NameOf};
-use realm::{Realm, Trap};
+use realm::Realm;
+pub(super) use realm::{Left, NameOf, Trap};
 
 /// One thread's share in it.
 #[derive(Debug, Default)]
@@ -49,6 +49,17 @@ pub(crate) struct Ride {
 /// The maps of a process, looked at when they are needed.
 pub(super) type MapsOf<'a> = dyn FnMut() -> Arc<[Map]> + 'a;
 
+/// What can be told of what was executed in blocks.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Detail {
+    /// How many instructions.
+    Total,
+    /// How often each block.
+    Blocks,
+    /// Where threads go: they come out wherever their counter does not say that they need not.
+    Flow,
+}
+
 /// Whether a process is translated.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Home {
@@ -59,7 +70,7 @@ enum Home {
 /// All address spaces with blocks.
 #[derive(Debug)]
 pub(super) struct Translator {
-    by_slot: bool,
+    detail: Detail,
     realms: HashMap<u64, Realm>,
     homes: HashMap<Pid, Home>,
     threads: HashMap<Pid, usize>,
@@ -77,8 +88,8 @@ pub(super) struct Out {
 }
 
 impl Translator {
-    pub(super) fn new(by_slot: bool) -> Self {
-        Self { by_slot, realms: HashMap::new(), homes: HashMap::new(), threads: HashMap::new(), next: 1 }
+    pub(super) fn new(detail: Detail) -> Self {
+        Self { detail, realms: HashMap::new(), homes: HashMap::new(), threads: HashMap::new(), next: 1 }
     }
 
     /// A thread was created, maybe the first one of a process that is a copy of one of ours, or in its memory.
@@ -131,7 +142,7 @@ impl Translator {
         }
         self.next += 1;
         let realm = match inject::has_shadow_stack(host.tid) {
-            false => Realm::create(host, &maps(), self.next, self.by_slot),
+            false => Realm::create(host, &maps(), self.next, self.detail),
             true => None,
         };
         let home = realm.as_ref().map_or(Home::Never, |realm| Home::In(realm.id));
@@ -295,6 +306,16 @@ impl Translator {
 }
 
 impl Ride {
+    /// The thread comes out at its trap the next time, too.
+    pub(super) fn keep_trap(&mut self) {
+        self.trap = None;
+    }
+
+    /// The program's stack pointer, if its registers were kept back.
+    pub(super) fn stack(&self) -> Option<u64> {
+        self.held.as_ref().map(|registers| registers[index::RSP])
+    }
+
     /// Writes the registers that were kept back.
     pub(super) fn settle(&mut self, ptrace: Ptrace, tid: Tid) {
         if let Some(registers) = self.held.take() {

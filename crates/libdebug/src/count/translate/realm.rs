@@ -9,6 +9,7 @@ use libdebug_arch::x86_64::translate::{Mark, Place as BlockPlace, link, lookup, 
 use libdebug_kernel::proc::Map;
 use libdebug_kernel::{Pid, ProcessMemory};
 
+use super::Detail;
 use super::areas::{Areas, SLOTS, read_word};
 use super::batch::{Batch, Place, Registers, Words, mark_at, put_back, word};
 use super::inject::{Access, Stopped};
@@ -27,7 +28,7 @@ pub(crate) type NameOf<'a> = dyn FnMut(&[u8], u64) -> Option<u32> + 'a;
 
 /// Where a thread has come to from one of ours.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Trap {
+pub(crate) enum Trap {
     /// The trap at this address: it can be made a jump.
     At(u64),
     /// The lookup has not found this address.
@@ -38,7 +39,9 @@ pub(super) enum Trap {
 #[derive(Debug, Clone)]
 pub(crate) struct Left {
     pub(crate) owed: i64,
-    pub(super) trap: Option<Trap>,
+    pub(crate) trap: Option<Trap>,
+    /// Which instruction it has executed last, where that ended a block.
+    pub(crate) last: Option<u64>,
     /// The block that it was in the middle of.
     pub(crate) inside: Option<(Arc<Batch>, Place)>,
 }
@@ -51,7 +54,7 @@ pub(super) struct Realm {
     pub(super) through: Pid,
     pub(super) users: HashSet<Pid>,
     pub(super) areas: Areas,
-    by_slot: bool,
+    detail: Detail,
     regions: Vec<Region>,
     /// The batches of each region, by the number of the region.
     by_region: Vec<Vec<u32>>,
@@ -68,11 +71,11 @@ pub(super) struct Realm {
 
 impl Realm {
     /// Begins to translate a process; `None` when it takes no pages for that.
-    pub(super) fn create(host: &Stopped<'_>, maps: &[Map], id: u64, by_slot: bool) -> Option<Self> {
+    pub(super) fn create(host: &Stopped<'_>, maps: &[Map], id: u64, detail: Detail) -> Option<Self> {
         let memory = ProcessMemory::open(host.process).ok()?;
         let areas = EMPTY
             .iter()
-            .map(|start| Areas::new(*start, by_slot))
+            .map(|start| Areas::new(*start, detail == Detail::Blocks))
             .find(|areas| host.map(maps, &memory, areas.start, areas.size(), Access::ReadWrite))?;
         areas.sign(&memory, id).then(|| Self {
             id,
@@ -80,7 +83,7 @@ impl Realm {
             through: host.process,
             users: HashSet::from([host.process]),
             areas,
-            by_slot,
+            detail,
             regions: Vec::new(),
             by_region: Vec::new(),
             refused: Vec::new(),
@@ -102,7 +105,7 @@ impl Realm {
             through: process,
             users: HashSet::from([process]),
             areas: self.areas.clone(),
-            by_slot: self.by_slot,
+            detail: self.detail,
             regions: self.regions.clone(),
             by_region: self.by_region.clone(),
             refused: self.refused.clone(),
@@ -194,7 +197,7 @@ impl Realm {
         let mut wanted = VecDeque::from([pc]);
         while let Some(pc) = wanted.pop_front()
             && making.batch.blocks.len() < AT_ONCE
-            && (self.count < SLOTS || !self.by_slot)
+            && (self.count < SLOTS || self.detail != Detail::Blocks)
         {
             if self.by_address.contains_key(&pc) {
                 continue;
@@ -202,7 +205,7 @@ impl Realm {
             let Some(map) = lasting_map(maps, pc) else { continue };
             let (text, offset) = self.text.at(&self.memory, map, pc);
             let to = base + making.code.len() as u64;
-            let slot = self.by_slot.then_some(self.count);
+            let slot = (self.detail == Detail::Blocks).then_some(self.count);
             let Some(bytes) = text.get(offset..) else { continue };
             let Some(block) = translate(bytes, pc, &BlockPlace { to, lookup, slot }) else { continue };
             wanted.extend(block.exits.iter().map(|exit| exit.target));
@@ -223,12 +226,17 @@ impl Realm {
     /// Writes a batch into the process: its code, that it is there, and what returns lead to.
     fn place_batch(&mut self, region: usize, mut making: Making) {
         let base = self.regions[region].used;
-        making.link(base, &self.by_address);
+        if self.detail != Detail::Flow {
+            making.link(base, &self.by_address);
+        }
         self.memory.write(base, &making.code);
         self.regions[region].used = base + making.code.len() as u64;
         self.by_region[region].push(self.batches.len() as u32);
         self.batches.push(Arc::new(making.batch));
         self.areas.set_batches(&self.memory, self.batches.len());
+        if self.detail == Detail::Flow {
+            return;
+        }
         let by_address = &self.by_address;
         let returns = making.returns.iter().filter_map(|to| Some((*to, *by_address.get(to)?)));
         self.areas.enter(&self.memory, returns);
@@ -269,7 +277,9 @@ impl Realm {
         let place = batch.place(registers, words)?;
         let trap = batch.traps_at(pc - 1).then_some(Trap::At(pc - 1));
         let inside = (place.counts_rest || place.owed_slot > 0).then(|| (Arc::clone(batch), place.clone()));
-        Some(Left { owed: place.owed, trap, inside })
+        let ends_block = place.done > 0 && place.done == batch.count(place.number);
+        let last = trap.filter(|_| ends_block).and_then(|_| batch.addresses(place.number).last());
+        Some(Left { owed: place.owed, trap, last, inside })
     }
 
     fn leave_lookup(&self, offset: u64, end: u64, registers: &mut Registers, words: &Words) -> Option<Left> {
@@ -277,7 +287,7 @@ impl Realm {
         let target = word(words, area::TARGET);
         registers[index::RIP] = target;
         let trap = (offset == end).then_some(Trap::Lookup(target));
-        Some(Left { owed: 0, trap, inside: None })
+        Some(Left { owed: 0, trap, last: None, inside: None })
     }
 
     /// Whether the program has changed what is ours.
@@ -325,7 +335,7 @@ impl Realm {
 
     /// How often each block was executed by the thread with this area since the last time.
     pub(super) fn harvest(&self, area: u64) -> Vec<(Arc<Batch>, usize, u64)> {
-        if !self.by_slot {
+        if self.detail != Detail::Blocks {
             return Vec::new();
         }
         let slots = area + u64::from(area::SLOTS);
@@ -349,7 +359,7 @@ impl Realm {
 
     /// Nothing is counted in this area's slots.
     pub(super) fn clean(&self, area: u64) {
-        if self.by_slot {
+        if self.detail == Detail::Blocks {
             self.memory.write(area + u64::from(area::SLOTS), &vec![0; self.count as usize * 8]);
         }
     }
