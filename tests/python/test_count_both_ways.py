@@ -73,6 +73,19 @@ def test_many_threads_at_once_count_the_same(program: Callable[[str], str], tmp_
     assert len(itself["threads"]) == len(stepped["threads"]) == 17
 
 
+@pytest.mark.parametrize("ending", ["exits", "is killed"])
+@pytest.mark.parametrize("by", [None, "function", "mnemonic"])
+def test_threads_that_are_ended_in_the_middle_of_something_lose_nothing(
+    by: str | None, ending: str, program: Callable[[str], str], tmp_path: Path
+) -> None:
+    words = ("--by", by) if by else ()
+    counted, done = count(tmp_path, *words, "--", program("count_abandoned"), *(["x"] * (ending != "exits")))
+    assert (done.returncode, done.stdout) == ((0, "10 children\n") if ending == "exits" else (137, ""))
+    assert sum(numbers(counted)) == counted["instructions"]
+    assert sum(groups(counted).values()) == (counted["instructions"] if by else 0)
+    assert len(counted["threads"]) == 5 + (10 if ending == "exits" else 0)
+
+
 @pytest.mark.parametrize("seed", range(6))
 @pytest.mark.parametrize("how", ["-static", "-pie"])
 def test_random_programs_compute_and_count_the_same(seed: int, how: str, tmp_path: Path) -> None:

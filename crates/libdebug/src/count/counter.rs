@@ -60,6 +60,8 @@ pub(crate) struct Steps {
     pub(super) is_trap: bool,
     /// The instruction that it is at is to be stepped, whatever it is.
     pub(super) steps_once: bool,
+    /// It executes nothing any more.
+    pub(super) is_ending: bool,
 }
 
 /// What a stop of SIGTRAP was.
@@ -406,6 +408,7 @@ impl Watch for Counter {
             self.end_stretch(tracee);
         }
         self.harvest(tracee);
+        tracee.data.is_ending = true;
     }
 
     fn died(&mut self, mut tracee: Tracee<Steps>, _death: Death) {

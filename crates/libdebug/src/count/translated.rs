@@ -57,6 +57,7 @@ impl Counter {
         !data.fresh
             && !data.doubtful
             && !data.steps_once
+            && !data.is_ending
             && data.inside == Inside::Everywhere
             && (can_be || !is_known)
     }

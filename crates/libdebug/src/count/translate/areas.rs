@@ -5,6 +5,8 @@ use std::collections::HashMap;
 use libdebug_arch::x86_64::translate::{ENTRY_SIZE, KEYS, TABLE_SIZE, area, entry_of, entry_offset};
 use libdebug_kernel::ProcessMemory;
 
+use super::regions::EMPTY;
+
 /// The first page: who we are, and how many batches are written.
 const HEAD: u64 = 4096;
 const KEEPER: u64 = 0;
@@ -27,9 +29,18 @@ pub(super) struct Areas {
 }
 
 impl Areas {
-    pub(super) fn new(start: u64, by_slot: bool) -> Self {
-        let (stride, capacity) =
-            if by_slot { (u64::from(area::SLOTS + SLOTS * 8), 256) } else { (256, 4096) };
+    /// Where they could be and how many threads they could be for, the most wanted first: a process may be allowed little
+    /// memory.
+    pub(super) fn possible(by_slot: bool) -> impl Iterator<Item = Self> {
+        let (stride, capacities) = match by_slot {
+            true => (u64::from(area::SLOTS + SLOTS * 8), [256, 16]),
+            false => (256, [4096, 256]),
+        };
+        let of = move |capacity| EMPTY.into_iter().map(move |start| Self::of(start, stride, capacity));
+        capacities.into_iter().flat_map(of)
+    }
+
+    fn of(start: u64, stride: u64, capacity: u32) -> Self {
         Self { start, stride, capacity, next: 0, free: Vec::new(), entries: HashMap::new() }
     }
 
@@ -68,7 +79,7 @@ impl Areas {
         memory.write(self.start + KEEPER, &keeper.to_le_bytes()) == 8
     }
 
-    pub(super) fn signed_by(&self, memory: &ProcessMemory) -> u64 {
+    pub(super) fn signed_by(&self, memory: &ProcessMemory) -> Option<u64> {
         read_word(memory, self.start + KEEPER)
     }
 
@@ -76,7 +87,7 @@ impl Areas {
         memory.write(self.start + NONCE, &nonce.to_le_bytes());
     }
 
-    pub(super) fn nonce(&self, memory: &ProcessMemory) -> u64 {
+    pub(super) fn nonce(&self, memory: &ProcessMemory) -> Option<u64> {
         read_word(memory, self.start + NONCE)
     }
 
@@ -86,7 +97,7 @@ impl Areas {
     }
 
     pub(super) fn batches(&self, memory: &ProcessMemory) -> usize {
-        read_word(memory, self.start + BATCHES) as usize
+        read_word(memory, self.start + BATCHES).unwrap_or(0) as usize
     }
 
     /// Has lookups of these addresses lead to these blocks. Values are there before their keys are.
@@ -127,8 +138,8 @@ impl Areas {
     }
 }
 
-pub(super) fn read_word(memory: &ProcessMemory, address: u64) -> u64 {
+/// A word of the process; `None` when its memory is gone.
+pub(super) fn read_word(memory: &ProcessMemory, address: u64) -> Option<u64> {
     let mut word = [0; 8];
-    memory.read(address, &mut word);
-    u64::from_le_bytes(word)
+    (memory.read(address, &mut word) == word.len()).then(|| u64::from_le_bytes(word))
 }

@@ -100,10 +100,12 @@ impl Translator {
         }
         let Ok(memory) = ProcessMemory::open(process) else { return };
         let mut origins = self.realms.values_mut();
-        let Some(origin) = origins.find(|realm| realm.areas.signed_by(&memory) == realm.id) else { return };
+        let Some(origin) = origins.find(|realm| realm.areas.signed_by(&memory) == Some(realm.id)) else {
+            return;
+        };
         self.next += 1;
         origin.areas.set_nonce(&origin.memory, self.next);
-        if origin.areas.nonce(&memory) == self.next {
+        if origin.areas.nonce(&memory) == Some(self.next) {
             origin.users.insert(process);
             self.homes.insert(process, Home::In(origin.id));
             return;
@@ -219,7 +221,7 @@ impl Translator {
             if is_used {
                 realm.clean(area);
             }
-            (ride.area, ride.realm, ride.seen) = (Some(area), id, realm.total(area));
+            (ride.area, ride.realm, ride.seen) = (Some(area), id, realm.total(area)?);
         }
         if let Some(trap) = trap {
             realm.join(trap, pc, block);
@@ -236,7 +238,7 @@ impl Translator {
         if !realm.contains(registers[index::RIP]) {
             return None;
         }
-        let words = realm.words(area);
+        let words = realm.words(area)?;
         let left = realm.leave(&mut registers, &words)?;
         registers[index::GS_BASE] = ride.gs;
         ride.held = Some(registers);
@@ -250,7 +252,9 @@ impl Translator {
     /// What a thread that runs in the blocks has executed since it went in, as far as that shows.
     pub(super) fn unseen(&self, ride: &Ride) -> u64 {
         match (self.realms.get(&ride.realm), ride.area) {
-            (Some(realm), Some(area)) if ride.is_inside => realm.total(area).wrapping_sub(ride.seen),
+            (Some(realm), Some(area)) if ride.is_inside => {
+                realm.total(area).map_or(0, |total| total.wrapping_sub(ride.seen))
+            }
             _ => 0,
         }
     }

@@ -13,7 +13,7 @@ use super::Detail;
 use super::areas::{Areas, SLOTS, read_word};
 use super::batch::{Batch, Place, Registers, Words, mark_at, put_back, word};
 use super::inject::{Access, Stopped};
-use super::regions::{self, EMPTY, Region, SIZE};
+use super::regions::{self, Region, SIZE};
 use super::text::{Text, is_lasting};
 use libdebug_arch::x86_64::translate::area;
 
@@ -73,10 +73,9 @@ impl Realm {
     /// Begins to translate a process; `None` when it takes no pages for that.
     pub(super) fn create(host: &Stopped<'_>, maps: &[Map], id: u64, detail: Detail) -> Option<Self> {
         let memory = ProcessMemory::open(host.process).ok()?;
-        let areas = EMPTY
-            .iter()
-            .map(|start| Areas::new(*start, detail == Detail::Blocks))
-            .find(|areas| host.map(maps, &memory, areas.start, areas.size(), Access::ReadWrite))?;
+        let mut possible = Areas::possible(detail == Detail::Blocks);
+        let areas =
+            possible.find(|areas| host.map(maps, &memory, areas.start, areas.size(), Access::ReadWrite))?;
         areas.sign(&memory, id).then(|| Self {
             id,
             memory,
@@ -319,17 +318,19 @@ impl Realm {
     }
 
     /// The words of a thread that has this area.
-    pub(super) fn words(&self, area: u64) -> Words {
+    pub(super) fn words(&self, area: u64) -> Option<Words> {
         let mut bytes = [0; area::WORDS * 8];
-        self.memory.read(area, &mut bytes);
+        if self.memory.read(area, &mut bytes) < bytes.len() {
+            return None;
+        }
         let mut words = [0; area::WORDS];
         for (word, bytes) in words.iter_mut().zip(bytes.chunks_exact(8)) {
             *word = bytes.try_into().map_or(0, u64::from_le_bytes);
         }
-        words
+        Some(words)
     }
 
-    pub(super) fn total(&self, area: u64) -> u64 {
+    pub(super) fn total(&self, area: u64) -> Option<u64> {
         read_word(&self.memory, area + u64::from(area::TOTAL))
     }
 
