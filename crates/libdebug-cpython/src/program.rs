@@ -95,7 +95,8 @@ impl PythonProgram {
     /// # Errors
     /// As [`PythonProgram::stopped`] and [`Interpreter::threads`].
     pub fn threads(&self) -> Result<Vec<PythonThread>> {
-        self.stopped(|debugger| self.interpreter.threads(debugger))
+        let is_whole = |threads: &Vec<PythonThread>| threads.iter().all(|thread| thread.is_complete);
+        self.look(is_whole, |debugger| self.interpreter.threads(debugger))
     }
 
     /// As [`PythonProgram::threads`], with native frames around the Python ones. Of the threads that execute no Python code
@@ -104,7 +105,21 @@ impl PythonProgram {
     /// # Errors
     /// As [`PythonProgram::threads`].
     pub fn stacks(&self) -> Result<Vec<ThreadStack>> {
-        self.stopped(|debugger| self.interpreter.stacks(debugger))
+        let is_whole = |stacks: &Vec<ThreadStack>| stacks.iter().all(|stack| stack.thread.is_complete);
+        self.look(is_whole, |debugger| self.interpreter.stacks(debugger))
+    }
+
+    /// Looks until all could be read: between two of the interpreter's instructions a frame can be half made.
+    fn look<T>(&self, is_whole: impl Fn(&T) -> bool, act: impl Fn(&Debugger) -> Result<T>) -> Result<T> {
+        const MORE: usize = 4;
+        let mut seen = self.stopped(&act)?;
+        for _ in 0..MORE {
+            if is_whole(&seen) {
+                break;
+            }
+            seen = self.stopped(&act)?;
+        }
+        Ok(seen)
     }
 
     /// Stops the process for as long as `act` takes, all threads of it, and lets it go on as it was.
