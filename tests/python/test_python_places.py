@@ -227,7 +227,7 @@ def refusal(pid: int) -> str:
 
 
 def test_a_program_that_is_no_python() -> None:
-    with started(["/bin/sh", "-c", "echo; exec sleep 1000"]) as child:
+    with started(["/bin/sh", "-c", "echo; read line"]) as child:
         text = refusal(child.pid)
         assert "is no Python program" in text
         assert executable_of(child.pid) in text
