@@ -227,7 +227,7 @@ def refusal(pid: int) -> str:
 
 
 def test_a_program_that_is_no_python() -> None:
-    with started(["/bin/sh", "-c", "echo; exec sleep 1000"]) as child:
+    with started(["/bin/sh", "-c", "echo; read line"]) as child:
         text = refusal(child.pid)
         assert "is no Python program" in text
         assert executable_of(child.pid) in text
@@ -305,6 +305,23 @@ def test_a_program_that_has_been_executed_over() -> None:
         with pytest.raises(RuntimeError, match="executes another program"):
             program.stack()
         program.detach()
+
+
+@every_python
+def test_a_program_that_cannot_be_stopped(python: Interpreter, tmp_path: Path) -> None:
+    pipe = tmp_path / "pipe"
+    with running(python, "waits.py", "vforks", str(pipe)) as child:
+        while state_of(child.pid) != "D":
+            os.sched_yield()
+        with live.attach(child.pid) as program:
+            assert [frame.function for frame in program.stack()] == ["vforks", "<module>"]
+            assert program.stack(native=True) == program.stack()
+            assert program.stopped_for is None
+        assert "    vforks (" in command.run("python", str(child.pid)).stdout
+        assert tracer_of(child.pid) == 0
+        # Somebody at the other end lets the program go on.
+        pipe.write_text("")
+        assert child.wait(timeout=60) == 42
 
 
 @every_python

@@ -83,6 +83,24 @@ impl ProcessView {
         self.memory.read(address, buffer)
     }
 
+    /// The tids of its threads, as they are at this moment.
+    ///
+    /// # Errors
+    /// [`Error::Kernel`] when it has ended.
+    pub fn tids(&self) -> Result<Vec<Tid>> {
+        Ok(proc::tasks(self.pid)?)
+    }
+
+    /// The threads that wait for something that no signal interrupts, state D in proc_pid_stat(5): for a disk, a file
+    /// server, or a child of vfork(2). Whoever attaches waits for the end of that, too.
+    ///
+    /// # Errors
+    /// [`Error::Kernel`] when it has ended.
+    pub fn uninterruptible(&self) -> Result<Vec<Tid>> {
+        let waits = |tid: &Tid| proc::status(*tid).is_ok_and(|status| status.state == 'D');
+        Ok(self.tids()?.into_iter().filter(waits).collect())
+    }
+
     /// The file that it executes.
     ///
     /// # Errors
