@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING
 from xml.etree import ElementTree as ET
 
@@ -56,7 +57,7 @@ def test_a_flame_graph_is_a_picture_of_all(program: Callable[[str], str], tmp_pa
     picture = tmp_path / "flames.svg"
     done = run("count", "--flamegraph", str(picture), "--", program("basic"))
     assert done.returncode == 0
-    total = int(done.stderr.split()[0])
+    (total,) = re.findall(r"(\d+)  instructions", done.stderr)
     root = ET.parse(picture).getroot()
     titles = [title.text or "" for title in root.iter(f"{_SVG}title")]
     assert f"basic: {total} instructions, 100.00 %" in titles
