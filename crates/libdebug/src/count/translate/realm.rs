@@ -10,7 +10,7 @@ use libdebug_kernel::proc::Map;
 use libdebug_kernel::{Pid, ProcessMemory};
 
 use super::areas::{Areas, SLOTS, read_word};
-use super::batch::{Batch, Place, Registers, Words, mark_at, put_back, word};
+use super::batch::{Batch, Place, Registers, Trap, Words, mark_at, put_back, word};
 use super::inject::{Access, Stopped};
 use super::regions::{self, Region, SIZE};
 use super::text::{Text, is_lasting};
@@ -22,17 +22,17 @@ const AT_ONCE: usize = 64;
 const ROOM: u64 = 256 << 10;
 const PAGE: u64 = 4096;
 
+/// What blocks do beside adding up.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Kind {
+    /// Each counts how often it is executed.
+    pub(crate) by_slot: bool,
+    /// They end at a limit.
+    pub(crate) is_limited: bool,
+}
+
 /// Names what an instruction counts for, by its bytes and address, where that is wanted.
 pub(crate) type NameOf<'a> = dyn FnMut(&[u8], u64) -> Option<u32> + 'a;
-
-/// Where a thread has come to from one of ours.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Trap {
-    /// The trap at this address: it can be made a jump.
-    At(u64),
-    /// The lookup has not found this address.
-    Lookup(u64),
-}
 
 /// Where a thread was that is out of the blocks now.
 #[derive(Debug, Clone)]
@@ -51,7 +51,7 @@ pub(super) struct Realm {
     pub(super) through: Pid,
     pub(super) users: HashSet<Pid>,
     pub(super) areas: Areas,
-    by_slot: bool,
+    kind: Kind,
     regions: Vec<Region>,
     /// The batches of each region, by the number of the region.
     by_region: Vec<Vec<u32>>,
@@ -68,9 +68,9 @@ pub(super) struct Realm {
 
 impl Realm {
     /// Begins to translate a process; `None` when it takes no pages for that.
-    pub(super) fn create(host: &Stopped<'_>, maps: &[Map], id: u64, by_slot: bool) -> Option<Self> {
+    pub(super) fn create(host: &Stopped<'_>, maps: &[Map], id: u64, kind: Kind) -> Option<Self> {
         let memory = ProcessMemory::open(host.process).ok()?;
-        let mut possible = Areas::possible(by_slot);
+        let mut possible = Areas::possible(kind.by_slot);
         let areas =
             possible.find(|areas| host.map(maps, &memory, areas.start, areas.size(), Access::ReadWrite))?;
         areas.sign(&memory, id).then(|| Self {
@@ -79,7 +79,7 @@ impl Realm {
             through: host.process,
             users: HashSet::from([host.process]),
             areas,
-            by_slot,
+            kind,
             regions: Vec::new(),
             by_region: Vec::new(),
             refused: Vec::new(),
@@ -101,7 +101,7 @@ impl Realm {
             through: process,
             users: HashSet::from([process]),
             areas: self.areas.clone(),
-            by_slot: self.by_slot,
+            kind: self.kind,
             regions: self.regions.clone(),
             by_region: self.by_region.clone(),
             refused: self.refused.clone(),
@@ -193,7 +193,7 @@ impl Realm {
         let mut wanted = VecDeque::from([pc]);
         while let Some(pc) = wanted.pop_front()
             && making.batch.blocks.len() < AT_ONCE
-            && (self.count < SLOTS || !self.by_slot)
+            && (self.count < SLOTS || !self.kind.by_slot)
         {
             if self.by_address.contains_key(&pc) {
                 continue;
@@ -201,9 +201,12 @@ impl Realm {
             let Some(map) = lasting_map(maps, pc) else { continue };
             let (text, offset) = self.text.at(&self.memory, map, pc);
             let to = base + making.code.len() as u64;
-            let slot = self.by_slot.then_some(self.count);
+            let slot = self.kind.by_slot.then_some(self.count);
+            let is_limited = self.kind.is_limited;
             let Some(bytes) = text.get(offset..) else { continue };
-            let Some(block) = translate(bytes, pc, &BlockPlace { to, lookup, slot }) else { continue };
+            let Some(block) = translate(bytes, pc, &BlockPlace { to, lookup, slot, is_limited }) else {
+                continue;
+            };
             wanted.extend(block.exits.iter().map(|exit| exit.target));
             wanted.extend(block.returns_to);
             making.returns.extend(block.returns_to);
@@ -239,7 +242,7 @@ impl Realm {
             Trap::Lookup(target) if target == pc => {
                 self.areas.enter(&self.memory, std::iter::once((pc, block)));
             }
-            Trap::Lookup(_) => {}
+            Trap::Lookup(_) | Trap::Limit => {}
             Trap::At(trap) => {
                 if let Some([first, rest @ ..]) = link(trap, block) {
                     self.memory.write(trap + 1, &rest);
@@ -266,7 +269,7 @@ impl Realm {
         let found = batches.partition_point(|batch| start(batch) <= pc).checked_sub(1)?;
         let batch = &self.batches[batches[found] as usize];
         let place = batch.place(registers, words)?;
-        let trap = batch.traps_at(pc - 1).then_some(Trap::At(pc - 1));
+        let trap = batch.trap_at(pc - 1);
         let inside = (place.counts_rest || place.owed_slot > 0).then(|| (Arc::clone(batch), place.clone()));
         Some(Left { owed: place.owed, trap, inside })
     }
@@ -320,13 +323,21 @@ impl Realm {
         Some(words)
     }
 
+    /// Sets how far from its limit the thread with this area is; answers what its counter says then.
+    pub(super) fn limit(&self, area: u64, left: u64) -> Option<u64> {
+        // Its highest byte tells whether it is negative.
+        let total = left.min(1 << 55).wrapping_neg();
+        let written = self.memory.write(area + u64::from(area::TOTAL), &total.to_le_bytes());
+        (written == 8).then_some(total)
+    }
+
     pub(super) fn total(&self, area: u64) -> Option<u64> {
         read_word(&self.memory, area + u64::from(area::TOTAL))
     }
 
     /// How often each block was executed by the thread with this area since the last time.
     pub(super) fn harvest(&self, area: u64) -> Vec<(Arc<Batch>, usize, u64)> {
-        if !self.by_slot {
+        if !self.kind.by_slot {
             return Vec::new();
         }
         let slots = area + u64::from(area::SLOTS);
@@ -350,7 +361,7 @@ impl Realm {
 
     /// Nothing is counted in this area's slots.
     pub(super) fn clean(&self, area: u64) {
-        if self.by_slot {
+        if self.kind.by_slot {
             self.memory.write(area + u64::from(area::SLOTS), &vec![0; self.count as usize * 8]);
         }
     }
