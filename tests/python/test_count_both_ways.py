@@ -78,7 +78,7 @@ def test_a_limit_is_at_the_same_instruction(
     limit: int, program: Callable[[str], str], tmp_path: Path
 ) -> None:
     words = ("--by", "mnemonic", "--limit", str(limit), "--")
-    assert both_ways(tmp_path, *words, program("hello-static"))["instructions"] == limit
+    assert both_ways(tmp_path, *words, program("hello"))["instructions"] == limit
     counted, _ = count(tmp_path, "--limit", "130000", "--", program("count_family"))
     assert (counted["instructions"], counted["end"]) == (130_000, "limit")
 
