@@ -177,6 +177,9 @@ impl Realm {
         };
         let (code, marks) = lookup(start, self.areas.table());
         if self.memory.write(start, &code) < code.len() {
+            // A kernel may forbid that (proc_mem.force_override): no more pages for nothing.
+            host.unmap(maps, &self.memory, start, SIZE);
+            self.refused.push(pc);
             return None;
         }
         let lookup = code.len() as u64;
