@@ -73,6 +73,16 @@ def test_many_threads_at_once_count_the_same(program: Callable[[str], str], tmp_
     assert len(itself["threads"]) == len(stepped["threads"]) == 17
 
 
+@pytest.mark.parametrize("limit", [100, 256, 20_000, 33_001])
+def test_a_limit_is_at_the_same_instruction(
+    limit: int, program: Callable[[str], str], tmp_path: Path
+) -> None:
+    words = ("--by", "mnemonic", "--limit", str(limit), "--")
+    assert both_ways(tmp_path, *words, program("hello"))["instructions"] == limit
+    counted, _ = count(tmp_path, "--limit", "130000", "--", program("count_family"))
+    assert (counted["instructions"], counted["end"]) == (130_000, "limit")
+
+
 @pytest.mark.parametrize("ending", ["exits", "is killed"])
 @pytest.mark.parametrize("by", [None, "function", "mnemonic"])
 def test_threads_that_are_ended_in_the_middle_of_something_lose_nothing(

@@ -7,7 +7,7 @@ use libdebug_arch::x86_64::translate::{
 };
 
 const FROM: u64 = 0x5555_5555_0000;
-const PLACE: Place = Place { to: 0x5555_5000_0000, lookup: 0x5555_4fff_f000, slot: None };
+const PLACE: Place = Place { to: 0x5555_5000_0000, lookup: 0x5555_4fff_f000, slot: None, is_limited: false };
 
 fn block(bytes: &[u8]) -> Option<Block> {
     translate(bytes, FROM, &PLACE)
@@ -143,7 +143,7 @@ fn operands_beside_the_program_are_reached_or_the_block_ends() {
     let reached = (PLACE.to + at as u64 + 6).wrapping_add_signed(i64::from(distance));
     assert_eq!(reached, FROM + 0x106);
 
-    let far = Place { to: 0x1000_0000_0000, lookup: 0x1000_0000_1000, slot: None };
+    let far = Place { to: 0x1000_0000_0000, lookup: 0x1000_0000_1000, slot: None, is_limited: false };
     assert_eq!(translate(&[0x8b, 0x05, 0, 1, 0, 0], FROM, &far), None);
     let lea = translate(&[0x48, 0x8d, 0x05, 0, 1, 0, 0, 0xc3], FROM, &far).unwrap();
     find(&lea.code, &[[0x48, 0xb8].as_slice(), &(FROM + 0x107).to_le_bytes()].concat()); // mov rax, imm64
@@ -165,6 +165,19 @@ fn repeated_instructions_are_blocks_that_count_their_iterations() {
     assert!(!saved.is_empty() && saved.iter().all(|mark| mark.spilled == Spilled::RaxRcx));
     // A string instruction of one time is one of many; a prefix in front of others means nothing.
     assert_eq!(self::block(&[0xa4, 0xf3, 0x90, 0xc3]).unwrap().lengths, [1, 2, 1]);
+}
+
+#[test]
+fn a_block_with_a_limit_traps_before_its_first_instruction() {
+    let place = Place { is_limited: true, ..PLACE };
+    let block = translate(&[0x90, 0xc3], FROM, &place).unwrap();
+    let trap = usize::from(block.limit.unwrap());
+    let mark = mark(&block, trap + 1);
+    assert_eq!(block.code[trap], 0xcc);
+    assert_eq!((mark.done, mark.at, mark.counted), (0, At::Instruction, Counted::All));
+    assert_eq!(mark.spilled, Spilled::RaxRcx);
+    assert_eq!(translate(&[0xf3, 0xa4], FROM, &place), None, "iterations show too late");
+    assert_eq!(translate(&[0x90, 0xc3], FROM, &PLACE).unwrap().limit, None);
 }
 
 #[test]

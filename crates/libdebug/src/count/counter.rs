@@ -111,7 +111,7 @@ const PLACING: [u64; 2] = [203, 204];
 
 impl Counter {
     pub(super) fn new(options: CountOptions, control: Arc<Control>, awaits_exec: bool) -> Self {
-        let translator = translator(&options);
+        let translator = translator(&options, awaits_exec);
         Self {
             translator,
             options,

@@ -1,4 +1,5 @@
-//! How many instructions a program executes: exact, thread by thread, by single steps.
+//! How many instructions a program executes: exact, thread by thread, by single steps, and by copies of its code that
+//! count themselves.
 //!
 //! What counts as one is defined in the guide, `docs/counting.md`. A step is told from everything else that stops a
 //! thread by where the thread is and what it was about to execute; only where that leaves a doubt the kernel is asked
@@ -42,7 +43,7 @@ pub struct CountOptions {
     /// Whether tracer and program share one CPU, as long as the program has one thread.
     pub share_cpu: bool,
     /// Whether every instruction is a single step, and none is executed as a copy that counts itself: slower by three orders of
-    /// magnitude, and the same number. With a limit or a range it is so in any case.
+    /// magnitude, and the same number. With a range it is so in any case, and with a limit where there are several threads.
     pub single_step: bool,
 }
 

@@ -12,21 +12,22 @@ use super::counter::{Counter, Steps};
 use super::names::{CountBy, function_name, module_name};
 use super::range::Inside;
 use super::space::{Space, mnemonic};
-use super::translate::{Batch, Detail, Registers, Translator};
+use super::translate::{Batch, Kind, Registers, Translator};
 use crate::follow::Tracee;
 
 /// System calls that execute another program.
 const EXECUTING: [u64; 2] = [59, 322]; // execve, execveat
 
-/// Who makes programs count themselves, if that is to be. A limit and a range are kept by single steps.
-pub(super) fn translator(options: &CountOptions) -> Option<Translator> {
-    let steps = options.single_step || options.limit.is_some() || options.range.is_some();
-    let detail = match options.by {
-        Some(CountBy::Stack) => Detail::Flow,
-        by if has_names(by) => Detail::Blocks,
-        _ => Detail::Total,
-    };
-    (!steps).then(|| Translator::new(detail))
+/// So close to a limit a thread is stepped: further than any block goes.
+const CLOSE: u64 = 256;
+
+/// Who makes programs count themselves, if that is to be; `starts` says that they are counted from their beginning. A range
+/// is kept by single steps, and so is the limit of a process that is attached to: its threads all run already.
+pub(super) fn translator(options: &CountOptions, starts: bool) -> Option<Translator> {
+    let is_limited = options.limit.is_some();
+    let steps = options.single_step || options.range.is_some() || is_limited && !starts;
+    let is_followed = options.by == Some(CountBy::Stack);
+    (!steps).then(|| Translator::new(Kind { by_slot: has_names(options.by), is_limited, is_followed }))
 }
 
 /// Whether each instruction counts for a name.
@@ -43,11 +44,14 @@ impl Counter {
         if is_in {
             self.note_entry(tracee, pc);
             tracee.data.code = super::space::Code::default();
-        } else if let Some(pc) = tracee.data.ride.pc() {
-            tracee.data.ride.settle(ptrace, tracee.tid);
+            return true;
+        }
+        let pc = tracee.data.ride.pc();
+        tracee.data.ride.settle(ptrace, tracee.tid);
+        if let Some(pc) = pc {
             self.look(tracee, pc);
         }
-        is_in
+        false
     }
 
     fn is_ordinary(&self, tracee: &Tracee<Steps>) -> bool {
@@ -63,14 +67,20 @@ impl Counter {
     }
 
     fn enter(&mut self, ptrace: Ptrace, tracee: &mut Tracee<Steps>) -> bool {
+        let left = self.options.limit.map(|limit| limit.saturating_sub(self.total));
         let Some(translator) = &mut self.translator else { return false };
+        if left.is_some_and(|left| left < CLOSE || !translator.is_alone()) {
+            return false;
+        }
         let (spaces, names) = (&mut self.spaces, &mut self.names);
         let process = tracee.process;
         let pc = tracee.data.ride.pc().unwrap_or(tracee.data.at);
         let mut maps = || Arc::clone(spaces.entry(process).or_insert_with(|| Space::new(process)).maps());
         let is_by_mnemonic = self.options.by == Some(CountBy::Mnemonic);
         let mut name = |code: &[u8], pc| is_by_mnemonic.then(|| names.number(&mnemonic(code, pc)));
-        translator.enter(ptrace, (tracee.tid, process), pc, &mut tracee.data.ride, &mut maps, &mut name)
+        let (thread, ride) = ((tracee.tid, process), &mut tracee.data.ride);
+        ride.left = left;
+        translator.enter(ptrace, thread, pc, ride, &mut maps, &mut name)
     }
 
     /// Takes a thread that was inside out, whatever has stopped it.

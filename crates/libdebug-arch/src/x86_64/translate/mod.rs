@@ -54,6 +54,9 @@ pub struct Place {
     pub lookup: u64,
     /// The slot that counts this block, if each block is counted.
     pub slot: Option<u32>,
+    /// Whether the block traps before its first instruction when [`area::TOTAL`] with the whole block is not negative any more.
+    /// Repeated instructions, whose number shows too late, are no blocks then.
+    pub is_limited: bool,
 }
 
 /// A block of the program's instructions that counts itself.
@@ -69,6 +72,8 @@ pub struct Block {
     pub exits: Vec<Exit>,
     /// Where a call that ends it returns to.
     pub returns_to: Option<u64>,
+    /// Where the trap of a limit is.
+    pub limit: Option<u16>,
 }
 
 /// Five bytes of a block that trap, or jump to another one once that is known ([`link`]).
@@ -148,7 +153,7 @@ pub enum Iterations {
 ///
 /// ```
 /// use libdebug_arch::x86_64::translate::{Place, translate};
-/// let place = Place { to: 0x9000, lookup: 0x8000, slot: None };
+/// let place = Place { to: 0x9000, lookup: 0x8000, slot: None, is_limited: false };
 /// let block = translate(&[0x90, 0xff, 0xc9, 0x75, 0xfb], 0x1000, &place).unwrap(); // nop; dec ecx; jne 0x1000
 /// assert_eq!(block.lengths, [1, 2, 2]);
 /// assert_eq!(block.exits.iter().map(|exit| exit.target).collect::<Vec<_>>(), [0x1005, 0x1000]);
@@ -156,7 +161,8 @@ pub enum Iterations {
 /// ```
 #[must_use]
 pub fn translate(bytes: &[u8], from: u64, place: &Place) -> Option<Block> {
-    let mut maker = Maker { out: Emitter::new(place.to), place: *place, exits: Vec::new(), count: 0 };
+    let mut maker =
+        Maker { out: Emitter::new(place.to), place: *place, exits: Vec::new(), count: 0, limit: None };
     let (lengths, returns_to) = match plan::plan(bytes, from, place.to)? {
         Plan::Line { body, ending } => {
             let lengths = body.iter().map(|(source, _)| source).chain(ending.source());
@@ -165,15 +171,16 @@ pub fn translate(bytes: &[u8], from: u64, place: &Place) -> Option<Block> {
             maker.line(&body, &ending)?;
             (lengths, ending.returns_to())
         }
+        Plan::Repeat(_) if place.is_limited => return None,
         Plan::Repeat(source) => {
             maker.count = 1;
             maker.repeat(&source);
             (vec![source.bytes.len() as u8], None)
         }
     };
-    let Maker { out, exits, .. } = maker;
+    let Maker { out, exits, limit, .. } = maker;
     let (code, marks) = out.finish();
-    Some(Block { code, lengths, marks, exits, returns_to })
+    Some(Block { code, lengths, marks, exits, returns_to, limit })
 }
 
 /// What replaces the bytes of an exit at `exit` so that it leads to the block at `block`; `None` when that is too far.
@@ -193,6 +200,7 @@ struct Maker {
     exits: Vec<Exit>,
     /// How many of the program's instructions the block has.
     count: u8,
+    limit: Option<u16>,
 }
 
 impl Maker {
@@ -211,7 +219,22 @@ impl Maker {
         self.out.not_counted();
         self.out.save(Scratch::Rax, area::RAX);
         self.add_from_rax_free(self.count);
+        if self.place.is_limited {
+            self.trap_at_limit();
+        }
         self.out.load(Scratch::Rax, area::RAX);
+    }
+
+    /// With `rax` in the area: a trap, unless the total is negative.
+    fn trap_at_limit(&mut self) {
+        self.out.save(Scratch::Rcx, area::RCX);
+        self.out.spilled(Spilled::RaxRcx);
+        let [a, b, c, d] = (area::TOTAL + 7).to_le_bytes();
+        self.out.bytes(&[0x65, 0x0f, 0xb6, 0x0c, 0x25, a, b, c, d]); // movzx ecx, byte gs:[TOTAL+7]
+        self.out.bytes(&[0xe3, 0x02, 0xeb, 0x01]); // jrcxz to the trap, jmp behind it
+        self.limit = Some(self.out.bytes(&[0xcc]) as u16);
+        self.out.load(Scratch::Rcx, area::RCX);
+        self.out.spilled(Spilled::Rax);
     }
 
     /// With `rax` in the area: `count` more instructions, one more block.

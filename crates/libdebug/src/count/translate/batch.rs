@@ -22,6 +22,19 @@ pub(super) struct Known {
     lengths: u32,
     marks: u32,
     exits: u32,
+    /// Where its trap of a limit is.
+    limit: Option<u16>,
+}
+
+/// Where a thread has come to from one of ours.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Trap {
+    /// The trap at this address: it can be made a jump.
+    At(u64),
+    /// The lookup has not found this address.
+    Lookup(u64),
+    /// The block would exceed the limit.
+    Limit,
 }
 
 /// Blocks that were made together; they never change.
@@ -66,6 +79,7 @@ impl Batch {
             lengths: self.lengths.len() as u32,
             marks: self.marks.len() as u32,
             exits: self.exits.len() as u32,
+            limit: block.limit,
         });
         self.lengths.extend_from_slice(&block.lengths);
         self.marks.extend_from_slice(&block.marks);
@@ -144,12 +158,17 @@ impl Batch {
         Some(Place { number, done, owed, owed_slot, counts_rest })
     }
 
-    /// Whether a thread that has executed a trap at `at` was at one of ours: an exit, or the beginning of a block that is
-    /// not to be executed any more.
-    pub(super) fn traps_at(&self, at: u64) -> bool {
-        let Some(number) = self.find(at) else { return false };
-        let offset = at - self.blocks[number].at;
-        offset == 0 || self.exits_of(number).iter().any(|exit| u64::from(exit.offset) == offset)
+    /// What of ours a thread has executed that has executed a trap at `at`: an exit, the beginning of a block that is not to be
+    /// executed any more, or a limit; `None` where there is none.
+    pub(super) fn trap_at(&self, at: u64) -> Option<Trap> {
+        let number = self.find(at)?;
+        let block = self.blocks.get(number)?;
+        let offset = at - block.at;
+        if block.limit.is_some_and(|limit| u64::from(limit) == offset) {
+            return Some(Trap::Limit);
+        }
+        let is_exit = self.exits_of(number).iter().any(|exit| u64::from(exit.offset) == offset);
+        (offset == 0 || is_exit).then_some(Trap::At(at))
     }
 }
 

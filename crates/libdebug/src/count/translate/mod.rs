@@ -21,10 +21,11 @@ use libdebug_arch::x86_64::{TRAP_FLAG, index};
 use libdebug_kernel::proc::Map;
 use libdebug_kernel::{Pid, ProcessMemory, Ptrace, Tid};
 
+pub(super) use batch::Trap;
 pub(super) use batch::{Batch, Registers};
 use inject::Stopped;
 use realm::Realm;
-pub(super) use realm::{Left, NameOf, Trap};
+pub(super) use realm::{Kind, Left, NameOf};
 
 /// One thread's share in it.
 #[derive(Debug, Default)]
@@ -39,6 +40,8 @@ pub(crate) struct Ride {
     gs: u64,
     /// What its counter said when it was last looked at.
     seen: u64,
+    /// How far from its limit it is when it goes in, if it has one.
+    pub(super) left: Option<u64>,
     /// As the program has them, where they are not written yet.
     held: Option<Box<Registers>>,
     trap: Option<Trap>,
@@ -48,17 +51,6 @@ pub(crate) struct Ride {
 
 /// The maps of a process, looked at when they are needed.
 pub(super) type MapsOf<'a> = dyn FnMut() -> Arc<[Map]> + 'a;
-
-/// What can be told of what was executed in blocks.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Detail {
-    /// How many instructions.
-    Total,
-    /// How often each block.
-    Blocks,
-    /// Where threads go: they come out wherever their counter does not say that they need not.
-    Flow,
-}
 
 /// Whether a process is translated.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -70,7 +62,7 @@ enum Home {
 /// All address spaces with blocks.
 #[derive(Debug)]
 pub(super) struct Translator {
-    detail: Detail,
+    kind: Kind,
     realms: HashMap<u64, Realm>,
     homes: HashMap<Pid, Home>,
     threads: HashMap<Pid, usize>,
@@ -88,8 +80,8 @@ pub(super) struct Out {
 }
 
 impl Translator {
-    pub(super) fn new(detail: Detail) -> Self {
-        Self { detail, realms: HashMap::new(), homes: HashMap::new(), threads: HashMap::new(), next: 1 }
+    pub(super) fn new(kind: Kind) -> Self {
+        Self { kind, realms: HashMap::new(), homes: HashMap::new(), threads: HashMap::new(), next: 1 }
     }
 
     /// A thread was created, maybe the first one of a process that is a copy of one of ours, or in its memory.
@@ -144,7 +136,7 @@ impl Translator {
         }
         self.next += 1;
         let realm = match inject::has_shadow_stack(host.tid) {
-            false => Realm::create(host, &maps(), self.next, self.detail),
+            false => Realm::create(host, &maps(), self.next, self.kind),
             true => None,
         };
         let home = realm.as_ref().map_or(Home::Never, |realm| Home::In(realm.id));
@@ -183,7 +175,8 @@ impl Translator {
             return false;
         };
         let host = Stopped { ptrace, tid, process, registers: &registers };
-        let entered = self.entry(&host, ride, trap, maps, name).is_some_and(|block| {
+        let block = self.entry(&host, ride, trap, maps, name).filter(|_| self.keep_limit(ride).is_some());
+        let entered = block.is_some_and(|block| {
             let mut inside = registers;
             inside[index::RIP] = block;
             inside[index::GS_BASE] = ride.area.unwrap_or(0);
@@ -227,6 +220,19 @@ impl Translator {
             realm.join(trap, pc, block);
         }
         Some(block)
+    }
+
+    /// Has the thread that goes in come out before it has executed more than what is left, if anything limits it.
+    fn keep_limit(&self, ride: &mut Ride) -> Option<()> {
+        if let Some(left) = ride.left {
+            ride.seen = self.realms.get(&ride.realm)?.limit(ride.area?, left)?;
+        }
+        Some(())
+    }
+
+    /// Whether there is one thread only.
+    pub(super) fn is_alone(&self) -> bool {
+        self.threads.values().sum::<usize>() == 1
     }
 
     /// Takes a stopped thread out of the blocks. Its registers are kept back: see [`Ride::settle`].
@@ -320,8 +326,9 @@ impl Ride {
         self.held.as_ref().map(|registers| registers[index::RSP])
     }
 
-    /// Writes the registers that were kept back.
+    /// The thread goes on where the program has it, with the registers that were kept back.
     pub(super) fn settle(&mut self, ptrace: Ptrace, tid: Tid) {
+        self.trap = None;
         if let Some(registers) = self.held.take() {
             // One that is gone needs none.
             let _ = ptrace.set_general_registers(tid, &registers);

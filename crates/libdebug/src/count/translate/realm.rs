@@ -9,9 +9,8 @@ use libdebug_arch::x86_64::translate::{Mark, Place as BlockPlace, link, lookup, 
 use libdebug_kernel::proc::Map;
 use libdebug_kernel::{Pid, ProcessMemory};
 
-use super::Detail;
 use super::areas::{Areas, SLOTS, read_word};
-use super::batch::{Batch, Place, Registers, Words, mark_at, put_back, word};
+use super::batch::{Batch, Place, Registers, Trap, Words, mark_at, put_back, word};
 use super::inject::{Access, Stopped};
 use super::regions::{self, Region, SIZE};
 use super::text::{Text, is_lasting};
@@ -23,17 +22,19 @@ const AT_ONCE: usize = 64;
 const ROOM: u64 = 256 << 10;
 const PAGE: u64 = 4096;
 
+/// What blocks do beside adding up.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Kind {
+    /// Each counts how often it is executed.
+    pub(crate) by_slot: bool,
+    /// They end at a limit.
+    pub(crate) is_limited: bool,
+    /// They lead to each other only where a thread's counter has said so: it sees where threads go.
+    pub(crate) is_followed: bool,
+}
+
 /// Names what an instruction counts for, by its bytes and address, where that is wanted.
 pub(crate) type NameOf<'a> = dyn FnMut(&[u8], u64) -> Option<u32> + 'a;
-
-/// Where a thread has come to from one of ours.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Trap {
-    /// The trap at this address: it can be made a jump.
-    At(u64),
-    /// The lookup has not found this address.
-    Lookup(u64),
-}
 
 /// Where a thread was that is out of the blocks now.
 #[derive(Debug, Clone)]
@@ -54,7 +55,7 @@ pub(super) struct Realm {
     pub(super) through: Pid,
     pub(super) users: HashSet<Pid>,
     pub(super) areas: Areas,
-    detail: Detail,
+    kind: Kind,
     regions: Vec<Region>,
     /// The batches of each region, by the number of the region.
     by_region: Vec<Vec<u32>>,
@@ -71,9 +72,9 @@ pub(super) struct Realm {
 
 impl Realm {
     /// Begins to translate a process; `None` when it takes no pages for that.
-    pub(super) fn create(host: &Stopped<'_>, maps: &[Map], id: u64, detail: Detail) -> Option<Self> {
+    pub(super) fn create(host: &Stopped<'_>, maps: &[Map], id: u64, kind: Kind) -> Option<Self> {
         let memory = ProcessMemory::open(host.process).ok()?;
-        let mut possible = Areas::possible(detail == Detail::Blocks);
+        let mut possible = Areas::possible(kind.by_slot);
         let areas =
             possible.find(|areas| host.map(maps, &memory, areas.start, areas.size(), Access::ReadWrite))?;
         areas.sign(&memory, id).then(|| Self {
@@ -82,7 +83,7 @@ impl Realm {
             through: host.process,
             users: HashSet::from([host.process]),
             areas,
-            detail,
+            kind,
             regions: Vec::new(),
             by_region: Vec::new(),
             refused: Vec::new(),
@@ -104,7 +105,7 @@ impl Realm {
             through: process,
             users: HashSet::from([process]),
             areas: self.areas.clone(),
-            detail: self.detail,
+            kind: self.kind,
             regions: self.regions.clone(),
             by_region: self.by_region.clone(),
             refused: self.refused.clone(),
@@ -180,6 +181,9 @@ impl Realm {
         };
         let (code, marks) = lookup(start, self.areas.table());
         if self.memory.write(start, &code) < code.len() {
+            // A kernel may forbid that (proc_mem.force_override): no more pages for nothing.
+            host.unmap(maps, &self.memory, start, SIZE);
+            self.refused.push(pc);
             return None;
         }
         let lookup = code.len() as u64;
@@ -196,7 +200,7 @@ impl Realm {
         let mut wanted = VecDeque::from([pc]);
         while let Some(pc) = wanted.pop_front()
             && making.batch.blocks.len() < AT_ONCE
-            && (self.count < SLOTS || self.detail != Detail::Blocks)
+            && (self.count < SLOTS || !self.kind.by_slot)
         {
             if self.by_address.contains_key(&pc) {
                 continue;
@@ -204,9 +208,12 @@ impl Realm {
             let Some(map) = lasting_map(maps, pc) else { continue };
             let (text, offset) = self.text.at(&self.memory, map, pc);
             let to = base + making.code.len() as u64;
-            let slot = (self.detail == Detail::Blocks).then_some(self.count);
+            let slot = self.kind.by_slot.then_some(self.count);
+            let is_limited = self.kind.is_limited;
             let Some(bytes) = text.get(offset..) else { continue };
-            let Some(block) = translate(bytes, pc, &BlockPlace { to, lookup, slot }) else { continue };
+            let Some(block) = translate(bytes, pc, &BlockPlace { to, lookup, slot, is_limited }) else {
+                continue;
+            };
             wanted.extend(block.exits.iter().map(|exit| exit.target));
             wanted.extend(block.returns_to);
             making.returns.extend(block.returns_to);
@@ -225,7 +232,7 @@ impl Realm {
     /// Writes a batch into the process: its code, that it is there, and what returns lead to.
     fn place_batch(&mut self, region: usize, mut making: Making) {
         let base = self.regions[region].used;
-        if self.detail != Detail::Flow {
+        if !self.kind.is_followed {
             making.link(base, &self.by_address);
         }
         self.memory.write(base, &making.code);
@@ -233,7 +240,7 @@ impl Realm {
         self.by_region[region].push(self.batches.len() as u32);
         self.batches.push(Arc::new(making.batch));
         self.areas.set_batches(&self.memory, self.batches.len());
-        if self.detail == Detail::Flow {
+        if self.kind.is_followed {
             return;
         }
         let by_address = &self.by_address;
@@ -247,7 +254,7 @@ impl Realm {
             Trap::Lookup(target) if target == pc => {
                 self.areas.enter(&self.memory, std::iter::once((pc, block)));
             }
-            Trap::Lookup(_) => {}
+            Trap::Lookup(_) | Trap::Limit => {}
             Trap::At(trap) => {
                 if let Some([first, rest @ ..]) = link(trap, block) {
                     self.memory.write(trap + 1, &rest);
@@ -274,7 +281,7 @@ impl Realm {
         let found = batches.partition_point(|batch| start(batch) <= pc).checked_sub(1)?;
         let batch = &self.batches[batches[found] as usize];
         let place = batch.place(registers, words)?;
-        let trap = batch.traps_at(pc - 1).then_some(Trap::At(pc - 1));
+        let trap = batch.trap_at(pc - 1);
         let inside = (place.counts_rest || place.owed_slot > 0).then(|| (Arc::clone(batch), place.clone()));
         let ends_block = place.done > 0 && place.done == batch.count(place.number);
         let last = trap.filter(|_| ends_block).and_then(|_| batch.addresses(place.number).last());
@@ -330,13 +337,21 @@ impl Realm {
         Some(words)
     }
 
+    /// Sets how far from its limit the thread with this area is; answers what its counter says then.
+    pub(super) fn limit(&self, area: u64, left: u64) -> Option<u64> {
+        // Its highest byte tells whether it is negative.
+        let total = left.min(1 << 55).wrapping_neg();
+        let written = self.memory.write(area + u64::from(area::TOTAL), &total.to_le_bytes());
+        (written == 8).then_some(total)
+    }
+
     pub(super) fn total(&self, area: u64) -> Option<u64> {
         read_word(&self.memory, area + u64::from(area::TOTAL))
     }
 
     /// How often each block was executed by the thread with this area since the last time.
     pub(super) fn harvest(&self, area: u64) -> Vec<(Arc<Batch>, usize, u64)> {
-        if self.detail != Detail::Blocks {
+        if !self.kind.by_slot {
             return Vec::new();
         }
         let slots = area + u64::from(area::SLOTS);
@@ -360,7 +375,7 @@ impl Realm {
 
     /// Nothing is counted in this area's slots.
     pub(super) fn clean(&self, area: u64) {
-        if self.detail == Detail::Blocks {
+        if self.kind.by_slot {
             self.memory.write(area + u64::from(area::SLOTS), &vec![0; self.count as usize * 8]);
         }
     }
