@@ -2,5 +2,8 @@
 #![forbid(unsafe_code)]
 
 mod error;
+mod execute;
+mod inject;
 
 pub use error::{Error, Result};
+pub use execute::{Evaluated, Executed, Executor, Piece};

@@ -1,0 +1,291 @@
+"""What runs in the program: carries out one request in the frame that is being executed, and tells what came of it.
+
+Before this text stand `FD`, the channel's descriptor here, and `REQUEST`, a pair of what is to be done and text. Everything is
+compatible with Python 3.8, and imports nothing but what every interpreter has loaded, before it is needed: importing takes
+locks that the program may hold. The names F, X and K are looked at afterwards: a frame whose locals were changed, whether to
+raise a KeyboardInterrupt in the program, and whether this namespace stays.
+"""
+
+import posix
+import sys
+from _thread import get_ident
+
+CHUNK = 1 << 15
+OWN = "<libdebug>"
+CODE = "<executed>"
+
+
+class Gone(BaseException):
+    """The other end of the channel is closed."""
+
+
+class Channel:
+    """Messages to and from the debugger: a kind, a length in four bytes, and text.
+
+    The socket keeps the bounds of packets. One of this type sends no SIGPIPE, so that plain read and write do. Each of them gives
+    the interpreter's lock away, which can take long to come back: so messages that can wait go together with the next one.
+    """
+
+    def __init__(self, number):
+        self.number = number
+        self.thread = get_ident()
+        self.waiting = b""
+        self.received = b""
+
+    def send(self, kind, text="", waits=False):
+        data = text.encode("utf-8", "backslashreplace")
+        self.waiting += kind.encode() + len(data).to_bytes(4, "little") + data
+        if not waits:
+            self.flush()
+
+    def flush(self):
+        data, self.waiting = self.waiting, b""
+        try:
+            while data:
+                posix.write(self.number, data[:CHUNK])
+                data = data[CHUNK:]
+        except OSError:
+            raise Gone from None
+
+    def receive(self):
+        while True:
+            length = int.from_bytes(self.received[1:5], "little")
+            if len(self.received) >= 5 + length and self.received:
+                kind, data = self.received[:1], self.received[5 : 5 + length]
+                self.received = self.received[5 + length :]
+                return kind.decode(), data.decode("utf-8", "surrogateescape")
+            try:
+                packet = posix.read(self.number, CHUNK)
+            except OSError:
+                packet = b""
+            if not packet:
+                raise Gone
+            self.received += packet
+
+    def close(self):
+        number, self.number = self.number, -1
+        if number >= 0:
+            posix.close(number)
+
+
+class Hurry:
+    """Has the interpreter pass its lock on quickly, as long as this thread does nothing but our own work."""
+
+    QUICK = 1e-5
+
+    def __init__(self):
+        self.usual = sys.getswitchinterval()
+        sys.setswitchinterval(self.QUICK)
+
+    def end(self):
+        """Put back what was there, unless the program has changed it meanwhile."""
+        if abs(sys.getswitchinterval() - self.QUICK) < self.QUICK / 2:
+            sys.setswitchinterval(self.usual)
+
+
+class Output:
+    """Stands in for sys.stdout or sys.stderr: what this thread writes goes to the debugger, all else where it went."""
+
+    def __init__(self, channel, name, kind):
+        self.channel = channel
+        self.name = name
+        self.kind = kind
+        self.pending = ""
+        self.previous = getattr(sys, name, None)
+        setattr(sys, name, self)
+
+    def write(self, text):
+        if get_ident() != self.channel.thread:
+            return self.previous.write(text) if self.previous is not None else None
+        if not isinstance(text, str):
+            raise TypeError("write() argument must be str, not " + type(text).__name__)
+        self.pending += text
+        if "\n" in text or len(self.pending) > CHUNK:
+            self.flush()
+        return len(text)
+
+    def writelines(self, lines):
+        for line in lines:
+            self.write(line)
+
+    def flush(self):
+        if get_ident() == self.channel.thread:
+            text, self.pending = self.pending, ""
+            if text:
+                self.channel.send(self.kind, text)
+        elif self.previous is not None:
+            self.previous.flush()
+
+    def __getattr__(self, name):
+        return getattr(self.previous, name)
+
+    def end(self):
+        """Put back what was there, unless somebody has put something else there meanwhile."""
+        if getattr(sys, self.name, None) is self:
+            setattr(sys, self.name, self.previous)
+        try:
+            self.flush()
+        except Gone:
+            pass
+
+
+def told(kind, value, trace):
+    """Return an exception as Python shows it, without our own frames."""
+    while trace is not None and trace.tb_frame.f_code.co_filename == OWN:
+        trace = trace.tb_next
+    try:
+        import traceback
+
+        return "".join(traceback.format_exception(kind, value, trace))
+    except BaseException:
+        return kind.__name__ + ": " + shown(value, str) + "\n"
+
+
+def shown(value, how=repr):
+    try:
+        return how(value)
+    except BaseException as error:
+        return "<" + how.__name__ + " of " + type(value).__name__ + " raised " + type(error).__name__ + ">"
+
+
+def as_json(value, depth=0):
+    """Return a value as JSON; raise TypeError for one that JSON does not have. Without the module, which need not be loaded."""
+    kind = type(value)
+    if value is None or kind is bool:
+        return {None: "null", True: "true", False: "false"}[value]
+    if kind is int or kind is float and value - value == 0:
+        return repr(value)
+    if kind is str:
+        return '"' + "".join(quoted(letter) for letter in value) + '"'
+    if depth < 100 and kind in (list, tuple):
+        return "[" + ", ".join([as_json(item, depth + 1) for item in value]) + "]"
+    if depth < 100 and kind is dict and all(type(key) is str for key in value):
+        pairs = [as_json(key) + ": " + as_json(item, depth + 1) for key, item in value.items()]
+        return "{" + ", ".join(pairs) + "}"
+    raise TypeError(kind.__name__)
+
+
+def quoted(letter):
+    if letter in '"\\':
+        return "\\" + letter
+    if letter < " " or "\ud800" <= letter <= "\udfff":
+        return "\\u%04x" % ord(letter)
+    return letter
+
+
+class Locals:
+    """Carries assignments to a function's local variables over into its frame, where Python does not (before 3.13)."""
+
+    def __init__(self, frame):
+        self.frame = frame
+        self.names = frame.f_locals
+        self.needed = sys.version_info < (3, 13) and self.names is not frame.f_globals
+        self.before = dict(self.names) if self.needed else None
+
+    def keep(self):
+        if not self.needed:
+            return
+        missing = object()
+        changed = any(self.before.get(name, missing) is not value for name, value in self.names.items())
+        self.before = None
+        if changed:
+            globals()["F"] = self.frame
+
+
+def flags_of(frame):
+    """Return the frame's `from __future__ import`s."""
+    import __future__
+
+    known = 0
+    for name in __future__.all_feature_names:
+        known |= getattr(__future__, name).compiler_flag
+    return frame.f_code.co_flags & known
+
+
+def execute(channel, frame, mode, text):
+    """Run one piece of code; answer whether it has come to its end."""
+    HURRY.end()
+    streams = [Output(channel, "stdout", "o"), Output(channel, "stderr", "e")]
+    variables = Locals(frame)
+    try:
+        try:
+            code = compile(text, CODE, mode, flags_of(frame), True)
+            value = eval(code, frame.f_globals, variables.names)
+        finally:
+            HURRY.__init__()
+            for stream in reversed(streams):
+                stream.end()
+    except Gone:
+        raise
+    except BaseException:
+        channel.send("x", told(*sys.exc_info()), True)
+        return False
+    finally:
+        variables.keep()
+    if mode == "eval":
+        channel.send("r", shown(value), True)
+        try:
+            channel.send("j", as_json(value), True)
+        except (TypeError, RuntimeError):
+            pass
+    return True
+
+
+def stop_execution(frame, number):
+    """Raise a KeyboardInterrupt in what another injection has begun, if that is what the thread is in the middle of."""
+    inside = False
+    while frame is not None:
+        if frame.f_code.co_filename == CODE:
+            inside = True
+        elif frame.f_code.co_filename == OWN and frame.f_globals.get("FD") == number:
+            if inside:
+                globals()["X"] = True
+            return inside
+        frame = frame.f_back
+    return False
+
+
+def serve(frame):
+    """Carry out the request, and say what came of it."""
+    while frame is not None and frame.f_code.co_filename == OWN:
+        # The end of another request is still being carried out.
+        frame = frame.f_back
+    channel = Channel(FD)  # noqa: F821
+    kind, text = REQUEST  # noqa: F821
+    tracing, profiling = sys.gettrace(), sys.getprofile()
+    if tracing is not None:
+        sys.settrace(None)
+    if profiling is not None:
+        sys.setprofile(None)
+    channel.keeps = False
+    try:
+        channel.send("S")
+        if frame is None:
+            channel.send("x", "no Python code is being executed in this thread\n", True)
+            done = False
+        elif kind == "s":
+            names = {"channel": channel, "frame": frame, "outside": globals(), "previous": tracing}
+            exec(compile(text, OWN, "exec"), names)
+            done = True
+        elif kind == "k":
+            done = stop_execution(frame, int(text))
+        else:
+            done = execute(channel, frame, kind, text)
+        if not channel.keeps:
+            channel.send("q", "0" if done else "1")
+    except Gone:
+        pass
+    finally:
+        if not channel.keeps:
+            channel.close()
+            if tracing is not None:
+                sys.settrace(tracing)
+        if profiling is not None:
+            sys.setprofile(profiling)
+
+
+HURRY = Hurry()
+try:
+    serve(sys._getframe().f_back)
+finally:
+    HURRY.end()
