@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use libdebug::{Launch, Pid};
 
-/// Count the instructions of programs, and see their system calls.
+/// Count the instructions of programs, see their system calls, and look into Python programs.
 #[derive(Debug, Parser)]
 #[command(name = "libdebug", version)]
 pub(crate) struct Arguments {
@@ -20,6 +20,8 @@ pub(crate) enum Command {
     Count(CountArguments),
     /// Show the system calls that a program makes.
     Trace(TraceArguments),
+    /// Look into a Python program that runs.
+    Python(PythonArguments),
 }
 
 /// What is looked at.
@@ -130,4 +132,24 @@ pub(crate) struct TraceArguments {
     /// Do not randomize the program's addresses.
     #[arg(long)]
     pub(crate) no_aslr: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct PythonArguments {
+    /// The process.
+    #[arg(value_name = "PID")]
+    pub(crate) pid: i32,
+    #[command(flatten)]
+    pub(crate) look: LookArguments,
+}
+
+/// How what is executed is shown.
+#[derive(Debug, Args)]
+pub(crate) struct LookArguments {
+    /// Show the native frames around the Python ones, too.
+    #[arg(long)]
+    pub(crate) native: bool,
+    /// Write one JSON object.
+    #[arg(long)]
+    pub(crate) json: bool,
 }

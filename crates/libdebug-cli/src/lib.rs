@@ -7,6 +7,7 @@ mod count;
 mod ending;
 mod lines;
 mod progress;
+mod python;
 mod summary;
 mod trace;
 
@@ -44,6 +45,7 @@ pub fn status<A: Into<OsString> + Clone>(arguments: impl IntoIterator<Item = A>)
     let done = match parsed.command {
         Command::Count(arguments) => count::count(&arguments),
         Command::Trace(arguments) => trace::trace(&arguments),
+        Command::Python(arguments) => python::python(&arguments),
     };
     done.unwrap_or_else(|error| {
         anstream::eprintln!("libdebug: {error:#}");

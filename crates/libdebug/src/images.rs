@@ -6,7 +6,8 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 
 use libdebug_image::Image;
-use libdebug_kernel::{MappedFile, proc};
+use libdebug_kernel::proc::Map;
+use libdebug_kernel::{MappedFile, Pid, proc};
 
 use crate::mailbox::lock;
 use crate::session::{Session, Shared};
@@ -72,22 +73,30 @@ impl Images {
     }
 }
 
+/// The file behind a map of `pid`, as the process sees it: in its own mount namespace and under its own root, and after
+/// it was deleted or replaced, too, where the kernel lets us (proc_pid_map_files(5)).
+pub(crate) fn behind(pid: Pid, map: &Map) -> Option<PathBuf> {
+    if !map.has_file() {
+        return None;
+    }
+    let is_program = proc::executable(pid).is_ok_and(|program| program == Path::new(&map.path));
+    let program = is_program.then(|| PathBuf::from(format!("/proc/{pid}/exe")));
+    let in_its_root = PathBuf::from(format!("/proc/{pid}/root{}", map.path));
+    let mapped = PathBuf::from(format!("/proc/{pid}/map_files/{:x}-{:x}", map.start, map.end));
+    let is_mapped = |path: &PathBuf| std::fs::metadata(path).is_ok_and(|file| file.ino() == map.inode);
+    // Whoever has changed its root is shown with paths as they are under ours.
+    let by_inode =
+        program.iter().chain([&in_its_root]).cloned().chain([PathBuf::from(&map.path)]).find(is_mapped);
+    // File systems made of layers may tell one inode in maps, another in stat(2).
+    by_inode.or_else(|| program.into_iter().chain([mapped, in_its_root]).find(|path| path.exists()))
+}
+
 impl Shared {
     /// The image of a mapped file, parsed once for all runs; `None` for a file that is no ELF image or cannot
     /// be opened.
     pub(crate) fn image(&self, session: &Session, path: &str) -> Option<Arc<Image>> {
-        open(&self.file_behind(session, path)?)
-    }
-
-    /// The file as the process sees it, in its own mount namespace; the program itself also after it was
-    /// deleted or replaced.
-    fn file_behind(&self, session: &Session, path: &str) -> Option<PathBuf> {
-        if !path.starts_with('/') {
-            return None;
-        }
-        if proc::executable(session.inhabited()).is_ok_and(|program| program == Path::new(path)) {
-            return Some(PathBuf::from(format!("/proc/{}/exe", session.inhabited())));
-        }
-        Some(PathBuf::from(format!("/proc/{}/root{path}", session.inhabited())))
+        let maps = session.maps().ok()?;
+        let map = maps.iter().find(|map| map.path == path)?;
+        open(&behind(session.inhabited(), map)?)
     }
 }

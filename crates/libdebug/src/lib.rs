@@ -64,6 +64,7 @@ mod near;
 mod park;
 mod placement;
 mod process;
+mod process_view;
 mod rally;
 mod registers;
 mod resume;
@@ -108,8 +109,8 @@ pub use libdebug_arch::decode::signal_code_name;
 pub use libdebug_arch::x86_64::{Register, RegisterClass, RegisterError, RegisterValue, register, registers};
 pub use libdebug_arch::{InstructionKind, Isa, float80};
 pub use libdebug_image::{
-    Encoding, Field, Image, InlinedCall, Mitigations, Relro, Shape, Spelling, Type, Value, Variable,
-    VariableKind, demangle,
+    Encoding, Field, FileAddress, Image, InlinedCall, Mitigations, Relro, Section, Segment, Shape, Spelling,
+    SymbolKind, Type, Value, Variable, VariableKind, demangle,
 };
 pub use libdebug_kernel::proc::Map;
 pub use libdebug_kernel::{
@@ -120,6 +121,7 @@ pub use libdebug_kernel::{
 pub use listing::{FileSymbols, ListedSymbol, MappedSymbols, SymbolTable};
 pub use map_space::symbol_in_maps;
 pub use mapped_image::MappedImage;
+pub use process_view::ProcessView;
 pub use registers::cpu_has;
 pub use search::{MapChoice, SearchIn, Telescope};
 pub use session::StopReason;

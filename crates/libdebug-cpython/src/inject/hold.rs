@@ -1,8 +1,11 @@
 //! The process, stopped for a moment and let go again.
 
-use libdebug::{Debugger, Pid};
+use std::path::Path;
 
-use crate::error::Result;
+use libdebug::{Debugger, Pid, ProcessView};
+
+use crate::error::{Error, Result};
+use crate::interpreter::Interpreter;
 
 /// How the process is stopped and let go.
 #[derive(Debug)]
@@ -16,6 +19,38 @@ pub(crate) enum Hold {
 impl Hold {
     pub(crate) fn of_process(pid: Pid) -> Result<Self> {
         Ok(Self::Attach { pid, debugger: Debugger::new()? })
+    }
+
+    /// The interpreter: looked for without a stop, where that is possible.
+    pub(crate) fn interpreter(&self) -> Result<Interpreter> {
+        match self {
+            Self::Attach { pid, .. } => Interpreter::look(&ProcessView::open(*pid)?),
+            Self::Lent(debugger) => Interpreter::find(debugger),
+        }
+    }
+
+    /// Refuses a process whose threads could not go on in our code.
+    pub(crate) fn check_free(&self) -> Result<()> {
+        let Some(pid) = self.debugger_pid() else { return Ok(()) };
+        let status = std::fs::read_to_string(Path::new("/proc").join(pid.to_string()).join("status"));
+        let status = status.unwrap_or_default();
+        let value = |name: &str| {
+            status.lines().find_map(|line| line.strip_prefix(name)).map_or("", str::trim)
+        };
+        if matches!(self, Self::Attach { .. }) && value("State:").starts_with('T') {
+            return Err(Error::NotNow(format!("process {pid} is stopped, as by SIGSTOP or Ctrl-Z: continue it first")));
+        }
+        if value("x86_Thread_features:").split(' ').any(|feature| feature == "shstk") {
+            return Err(Error::NotNow(format!("process {pid} has a shadow stack, which code from outside would break")));
+        }
+        Ok(())
+    }
+
+    fn debugger_pid(&self) -> Option<Pid> {
+        match self {
+            Self::Attach { pid, .. } => Some(*pid),
+            Self::Lent(debugger) => debugger.pid(),
+        }
     }
 
     pub(crate) fn debugger(&self) -> &Debugger {

@@ -3,7 +3,7 @@
 use std::io;
 use std::time::{Duration, Instant};
 
-use libdebug::{Debugger, FileScope, Frame, Thread, Tid};
+use libdebug::{Debugger, Frame, Thread, Tid};
 
 use crate::error::{Error, Result};
 use crate::inject::block::{Block, Claim, word};
@@ -11,7 +11,8 @@ use crate::inject::channel::{Channel, Packet};
 use crate::inject::hold::Hold;
 use crate::inject::pages::Pages;
 use crate::inject::whereabouts::{Whereabouts, activity};
-use crate::inject::{arm, block};
+use crate::inject::arm;
+use crate::interpreter::{Interpreter, Phase};
 
 /// How long is waited before the thread is looked at again, which stops the program for some milliseconds: growing.
 const FIRST_LOOK: Duration = Duration::from_millis(20);
@@ -46,16 +47,7 @@ struct Armed {
 struct Aim<'a> {
     whom: Whom,
     pages: Pages,
-    functions: &'a Functions,
-}
-
-/// Addresses in the program.
-#[derive(Debug, Clone)]
-struct Functions {
-    add_pending_call: u64,
-    check_signals: u64,
-    /// The file that they are in.
-    interpreter: String,
+    interpreter: &'a Interpreter,
 }
 
 impl Injection {
@@ -72,18 +64,20 @@ impl Injection {
     ) -> Result<Self> {
         let deadline = Instant::now() + limit;
         let mut armed = Armed::default();
-        let (functions, pages, channel) = hold.stopped(|debugger| {
-            let functions = Functions::find(debugger)?;
+        let interpreter = hold.interpreter()?;
+        hold.check_free()?;
+        let (pages, channel) = hold.stopped(|debugger| {
+            check_phase(debugger, &interpreter)?;
             let thread = thread_of(debugger, whom)?;
-            check_running(debugger)?;
-            let block = block::Block::new(&|name| symbol(debugger, name))?;
-            let (pages, channel) = Pages::place(&thread, with_interrupt(debugger, block)?, source)?;
-            let aim = Aim { whom, pages, functions: &functions };
+            let block = Block::new(&|name| interpreter.symbol(name))?;
+            let block = with_interrupt(debugger, &interpreter, block)?;
+            let (pages, channel) = Pages::place(&thread, block, source)?;
+            let aim = Aim { whom, pages, interpreter: &interpreter };
             aim.arm(debugger, &mut armed, false).inspect_err(|_| drop(pages.remove(&thread)))?;
-            Ok((functions, pages, channel))
+            Ok((pages, channel))
         })?;
         let injection = Self { hold, channel, pages };
-        let aim = Aim { whom, pages, functions: &functions };
+        let aim = Aim { whom, pages, interpreter: &interpreter };
         injection.await_start(&aim, armed, deadline, limit, check)?;
         Ok(injection)
     }
@@ -161,7 +155,7 @@ impl Aim<'_> {
     /// Chooses the way by where the thread stands now.
     fn arm(&self, debugger: &Debugger, armed: &mut Armed, again: bool) -> Result<()> {
         let thread = thread_of(debugger, self.whom)?;
-        let whereabouts = Whereabouts::of(&thread, &thread.frames()?, &self.functions.interpreter)?;
+        let whereabouts = Whereabouts::of(&thread, &thread.frames()?, &self.interpreter.image().path)?;
         match whereabouts {
             Whereabouts::Waiting => {
                 arm::out_of_wait(&thread, &self.pages)?;
@@ -169,7 +163,7 @@ impl Aim<'_> {
             }
             Whereabouts::Fragile => {}
             place if self.whom == Whom::Main && !armed.pending => {
-                armed.pending = arm::pending(&thread, &self.pages, self.functions.add_pending_call)?;
+                armed.pending = arm::pending(&thread, &self.pages, self.function("Py_AddPendingCall")?)?;
                 if place == Whereabouts::Interruptible {
                     arm::wake(&thread)?;
                 }
@@ -188,7 +182,7 @@ impl Aim<'_> {
             return Ok(());
         }
         let limit = left.min(LAST_LOOK);
-        armed.certain = arm::before_function(&thread, &self.pages, self.functions.check_signals, limit)?;
+        armed.certain = arm::before_function(&thread, &self.pages, self.function("PyErr_CheckSignals")?, limit)?;
         Ok(())
     }
 }
@@ -199,25 +193,16 @@ fn is_in_interpreter_loop(frames: &[Frame]) -> bool {
     frames.first().is_some_and(name)
 }
 
-impl Functions {
-    fn find(debugger: &Debugger) -> Result<Self> {
-        let find = |name| symbol(debugger, name).ok_or(Error::MissingFunction(name));
-        let add_pending_call = find("Py_AddPendingCall")?;
-        let maps = debugger.maps()?;
-        let map = maps.iter().find(|map| (map.start..map.end).contains(&add_pending_call));
-        let interpreter = map.map(|map| map.path.clone()).unwrap_or_default();
-        Ok(Self { add_pending_call, check_signals: find("PyErr_CheckSignals")?, interpreter })
+impl Aim<'_> {
+    fn function(&self, name: &'static str) -> Result<u64> {
+        self.interpreter.symbol(name).ok_or(Error::MissingFunction(name))
     }
 }
 
-fn symbol(debugger: &Debugger, name: &str) -> Option<u64> {
-    debugger.resolve_symbol(name, &FileScope::Hybrid).ok().map(|found| found.address)
-}
-
 /// The exception that Ctrl-C raises: a variable of the interpreter's points to it.
-fn with_interrupt(debugger: &Debugger, mut block: Block) -> Result<Block> {
+fn with_interrupt(debugger: &Debugger, interpreter: &Interpreter, mut block: Block) -> Result<Block> {
     let name = "PyExc_KeyboardInterrupt";
-    let variable = symbol(debugger, name).ok_or(Error::MissingFunction(name))?;
+    let variable = interpreter.symbol(name).ok_or(Error::MissingFunction(name))?;
     let bytes = debugger.read_memory(variable, 8)?;
     block.set(word::INTERRUPT, bytes.try_into().map_or(0, u64::from_le_bytes));
     Ok(block)
@@ -234,7 +219,13 @@ fn thread_of(debugger: &Debugger, whom: Whom) -> Result<Thread> {
 }
 
 /// Refuses an interpreter that cannot run code now.
-fn check_running(debugger: &Debugger) -> Result<()> {
-    let _ = debugger;
-    Ok(())
+fn check_phase(debugger: &Debugger, interpreter: &Interpreter) -> Result<()> {
+    match interpreter.phase(debugger)? {
+        _ if interpreter.is_free_threaded() => {
+            Err(Error::NotNow("a free-threaded interpreter has other safe points, which are not known yet".into()))
+        }
+        Phase::Starting => Err(Error::NotInitialized(interpreter.pid())),
+        Phase::Finalizing => Err(Error::NotNow("the interpreter is being finalized".into())),
+        Phase::Running => Ok(()),
+    }
 }

@@ -1,6 +1,6 @@
 //! What is put into the program: two or more pages, and a pair of sockets.
 
-use libdebug::{Debugger, FileScope, Thread};
+use libdebug::{Debugger, Thread};
 
 use crate::error::{Error, Result};
 use crate::inject::block::{BLOCK, BLOCK_SIZE, Block, Claim, word};
@@ -138,8 +138,9 @@ impl Exit {
         let maps = debugger.maps()?;
         let libc = maps.iter().find(|map| is_libc(&map.path) && map.is_executable());
         let libc = libc.ok_or(Error::MissingFunction("munmap"))?;
-        let scope = FileScope::File(libc.path.clone());
-        let munmap = debugger.resolve_symbol("munmap", &scope)?.address;
+        let image = debugger.image_at(libc.start)?.ok_or(Error::MissingFunction("munmap"))?;
+        let munmap = image.image.symbol("munmap").ok_or(Error::MissingFunction("munmap"))?;
+        let munmap = munmap.address.in_process(image.load_bias);
         let code = debugger.read_memory(libc.start, (libc.end - libc.start) as usize)?;
         let found = code.windows(SIGRETURN.len()).position(|window| window == SIGRETURN);
         let restorer = found.map(|offset| libc.start + offset as u64);

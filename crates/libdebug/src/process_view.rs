@@ -1,0 +1,121 @@
+//! A process that is looked at from outside: neither traced nor stopped.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use libdebug_image::Image;
+use libdebug_kernel::proc::{self, Map};
+use libdebug_kernel::{KernelError, Pid, ProcessMemory};
+
+use crate::error::{Error, Result};
+use crate::images;
+use crate::mapped_image::{self, MappedImage};
+use crate::space::AddressSpace;
+use crate::unwind::Modules;
+
+/// A process that goes on while it is looked at: its maps as they were at the beginning, its memory as it is when it is
+/// read. What belongs together in it can have changed between two reads.
+///
+/// Nothing can be written by it.
+///
+/// ```
+/// # fn main() -> libdebug::Result<()> {
+/// use libdebug::{Pid, ProcessView};
+/// let view = ProcessView::open(Pid(std::process::id() as i32))?;
+/// let text = view.maps().iter().find(|map| map.is_executable()).map(|map| map.start);
+/// let mut byte = [0];
+/// assert_eq!(view.read(text.unwrap_or_default(), &mut byte), 1);
+/// # Ok(())
+/// # }
+/// ```
+pub struct ProcessView {
+    pid: Pid,
+    memory: ProcessMemory,
+    modules: Arc<Modules>,
+    maps: Arc<[Map]>,
+}
+
+impl std::fmt::Debug for ProcessView {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter.debug_struct("ProcessView").field("pid", &self.pid.0).finish_non_exhaustive()
+    }
+}
+
+impl ProcessView {
+    /// Opens the memory of a process. That takes the rights that attaching to it takes.
+    ///
+    /// # Errors
+    /// [`Error::NoSuchProcess`], for one that has ended, too; [`Error::AttachDenied`] without the right.
+    pub fn open(pid: Pid) -> Result<Self> {
+        let pid = proc::status(pid.leader()).map_err(|_| Error::NoSuchProcess(pid))?.process;
+        let maps: Arc<[Map]> = proc::maps(pid).map_err(|error| denied(pid, error))?.into();
+        if maps.is_empty() {
+            return Err(Error::NoSuchProcess(pid));
+        }
+        let memory = ProcessMemory::open(pid).map_err(|error| denied(pid, error))?;
+        Ok(Self { pid, memory, modules: Arc::new(Modules::new(Arc::clone(&maps))), maps })
+    }
+
+    /// Its pid.
+    pub fn pid(&self) -> Pid {
+        self.pid
+    }
+
+    /// The maps, ascending by address, as they were when it was opened.
+    pub fn maps(&self) -> &Arc<[Map]> {
+        &self.maps
+    }
+
+    /// Fills `buffer` from `address` on and answers how many bytes came before the first that cannot be read. Traps of
+    /// a debugger are among them.
+    pub fn read(&self, address: u64, buffer: &mut [u8]) -> usize {
+        self.memory.read(address, buffer)
+    }
+
+    /// The file that it executes.
+    ///
+    /// # Errors
+    /// [`Error::Kernel`] when it has ended.
+    pub fn executable(&self) -> Result<PathBuf> {
+        Ok(proc::executable(self.pid)?)
+    }
+
+    /// The image that `address` lies in; `None` where there is none.
+    ///
+    /// # Errors
+    /// None so far.
+    pub fn image_at(&self, address: u64) -> Result<Option<MappedImage>> {
+        mapped_image::image_at(self, address)
+    }
+}
+
+fn denied(pid: Pid, error: KernelError) -> Error {
+    match error {
+        KernelError::Denied { .. } => Error::AttachDenied { pid, scope: proc::ptrace_scope(), tracer: None },
+        KernelError::Gone { .. } => Error::NoSuchProcess(pid),
+        error => error.into(),
+    }
+}
+
+impl AddressSpace for ProcessView {
+    fn maps(&self) -> Result<Arc<[Map]>> {
+        Ok(Arc::clone(&self.maps))
+    }
+
+    fn read(&self, address: u64, buffer: &mut [u8]) -> Result<usize> {
+        Ok(self.memory.read(address, buffer))
+    }
+
+    fn image(&self, path: &str) -> Option<Arc<Image>> {
+        let map = self.maps.iter().find(|map| map.path == path)?;
+        images::open(&images::behind(self.pid, map)?)
+    }
+
+    fn program(&self) -> Result<String> {
+        Ok(self.executable()?.to_string_lossy().into_owned())
+    }
+
+    fn modules(&self) -> Result<Arc<Modules>> {
+        Ok(Arc::clone(&self.modules))
+    }
+}
