@@ -28,3 +28,12 @@ __all__ = [
     "debugger",
     "libcontext",
 ]
+
+
+def __getattr__(name: str) -> object:
+    """Import what most scripts do not need when it is first asked for."""
+    if name == "python":
+        import libdebug.python
+
+        return libdebug.python
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -1,6 +1,7 @@
 //! A CPython program that goes on, and stands still for moments only.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
 
 use libdebug::{Debugger, Host, Pid, ProcessView, RustHost};
 
@@ -29,6 +30,7 @@ pub struct PythonProgram {
     /// Kept, because it is of this program only, also when its pid becomes another one's.
     view: ProcessView,
     interpreter: Interpreter,
+    stopped_for: Mutex<Option<Duration>>,
 }
 
 /// A thread with its stack of both kinds of frames.
@@ -56,7 +58,7 @@ impl PythonProgram {
     pub fn with_host(pid: Pid, host: Arc<dyn Host>) -> Result<Self> {
         let view = ProcessView::open(pid)?;
         let interpreter = Interpreter::look(&view)?;
-        Ok(Self { host, view, interpreter })
+        Ok(Self { host, view, interpreter, stopped_for: Mutex::default() })
     }
 
     /// The process.
@@ -112,12 +114,20 @@ impl PythonProgram {
     pub fn stopped<T>(&self, act: impl FnOnce(&Debugger) -> Result<T>) -> Result<T> {
         self.check_there()?;
         let debugger = Debugger::with_host(Arc::clone(&self.host))?;
+        let begin = Instant::now();
         debugger.attach(self.pid(), false)?;
         let done = self.check_there().and_then(|()| act(&debugger));
         let detached = debugger.detach();
+        *self.stopped_for.lock().unwrap_or_else(PoisonError::into_inner) = Some(begin.elapsed());
         let done = done?;
         detached?;
         Ok(done)
+    }
+
+    /// How long the process stood still for the last look, at most; `None` before the first.
+    #[must_use]
+    pub fn stopped_for(&self) -> Option<Duration> {
+        *self.stopped_for.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Whether the address space is still the one that the interpreter was found in.

@@ -1,7 +1,7 @@
 //! The structures of CPython 3.8 to 3.12 on 64-bit Linux, which do not tell of themselves.
 //!
-//! Facts of each series' headers; within a series they are the same in all its releases. `tests/python` holds them
-//! against the debug information of the interpreters that it finds.
+//! Facts of each series' headers; within a series they are the same in all its releases. The tests look into an
+//! interpreter of each series that they find, static and shared, stripped and not.
 
 use crate::layout::{
     Attributes, Code, Evaluations, FrameRoot, FrameState, Gil, GilState, InterpreterState, Layout, LineTable,

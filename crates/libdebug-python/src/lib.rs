@@ -19,6 +19,7 @@ mod memory_source;
 mod migration;
 mod names;
 mod pipe_manager;
+mod python_program;
 mod raised;
 mod registers;
 mod release;
@@ -61,6 +62,8 @@ mod _native {
     use super::names::{Registers, RegistersAvx, RegistersAvx512};
     #[pymodule_export]
     use super::pipe_manager::PipeCore;
+    #[pymodule_export]
+    use super::python_program::{PythonCore, PythonStateError, UnsupportedPythonError};
     #[pymodule_export]
     use super::registers::{RegisterFile, register_table};
     #[pymodule_export]

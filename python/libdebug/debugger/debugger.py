@@ -8,6 +8,7 @@ from libdebug.commlink.pipe_manager import PipeManager
 from libdebug.debugger.children import checked_follow
 from libdebug.debugger.internal_debugger import InternalDebugger
 from libdebug.debugger.internal_debugger_holder import hold
+from libdebug.debugger.live_python import LivePython
 from libdebug.debugger.migration import Migration
 from libdebug.debugger.program import Program
 from libdebug.debugger.seeing import Seeing
@@ -29,7 +30,7 @@ if TYPE_CHECKING:
 _SHORT_LIMIT = 0.01
 
 
-class Debugger(Seeing, Source, Migration, Snapshots):
+class Debugger(Seeing, Source, Migration, Snapshots, LivePython):
     """A debugger: one program or process at a time. The function `libdebug.debugger` makes them.
 
     What concerns a thread (registers, signals, steps) is the main thread's here; `threads` has them all. An

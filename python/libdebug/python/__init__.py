@@ -1,0 +1,27 @@
+"""Live Python programs: what they execute.
+
+Example:
+    >>> import os, subprocess, sys
+    >>> from libdebug import python
+    >>> child = subprocess.Popen([sys.executable, "-c", "print(1, flush=True); input()"], stdin=-1, stdout=-1)
+    >>> child.stdout.readline()
+    b'1\\n'
+    >>> with python.attach(child.pid) as program:
+    ...     program.version >= (3, 8), [frame.function for frame in program.stack()]
+    (True, ['<module>'])
+    >>> _ = child.communicate(b"\\n")
+"""
+
+from libdebug.python.frames import PythonFrame, PythonThread
+from libdebug.python.program import PythonProgram, PythonVersion, attach
+from libdebug.python.python_core import PythonStateError, UnsupportedPythonError
+
+__all__ = [
+    "PythonFrame",
+    "PythonProgram",
+    "PythonStateError",
+    "PythonThread",
+    "PythonVersion",
+    "UnsupportedPythonError",
+    "attach",
+]
