@@ -36,6 +36,9 @@ pub enum Error {
         /// The error number (errno(3)).
         errno: i32,
     },
+    /// What was asked for cannot be, as the code in the program says.
+    #[error("{}", .0.trim_end())]
+    Raised(String),
     /// No thread is called so.
     #[error("the program has no thread {0}")]
     NoSuchThread(String),

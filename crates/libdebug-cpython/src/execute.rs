@@ -1,18 +1,23 @@
 //! Python code run in the frame that a program executes.
 
 use std::io;
+use std::sync::atomic::{AtomicI32, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use libdebug::{Debugger, Pid, Tid};
+use libdebug::{Debugger, Host, Pid, RustHost, Tid};
 
 use crate::error::{Error, Result};
-use crate::inject::{Hold, Injection, Packet, Whom};
+use crate::inject::{Hold, Injection, Order, Packet, Whom};
 
 /// What runs in the program, and takes a request.
 const BOOT: &str = include_str!("inside/boot.py");
 
 /// How long is waited for the program to come to a place where it can run code, unless somebody says otherwise.
 const LIMIT: Duration = Duration::from_secs(5);
+
+/// No request is being carried out.
+const NONE: i32 = -1;
 
 /// A piece of what running code says, as it comes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -23,25 +28,17 @@ pub enum Piece<'a> {
     Error(&'a str),
 }
 
-/// What became of code that was executed.
+/// What became of code that was run.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Executed {
-    /// What it has printed, to standard output and standard error in the order in which it came.
+#[non_exhaustive]
+pub struct Outcome {
+    /// What it has printed, to standard output and standard error, in the order in which it came.
     pub output: String,
     /// The exception that it has raised, as Python shows it, with its traceback.
     pub raised: Option<String>,
-}
-
-/// What became of an expression.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Evaluated {
-    /// What it has printed meanwhile.
-    pub output: String,
-    /// The exception that it has raised, as Python shows it, with its traceback.
-    pub raised: Option<String>,
-    /// Its value's repr; `None` when it has raised an exception.
+    /// Of an expression, the value's repr.
     pub repr: Option<String>,
-    /// Its value as JSON, where JSON has such values.
+    /// Of an expression, the value as JSON, where JSON has such values.
     pub json: Option<String>,
 }
 
@@ -58,11 +55,16 @@ pub struct Evaluated {
 /// executor.exec("counter += 1\nprint('counted')")?;
 /// # Ok::<(), libdebug_cpython::Error>(())
 /// ```
+#[derive(Clone)]
 pub struct Executor {
     of: Of,
+    host: Arc<dyn Host>,
     whom: Whom,
     limit: Duration,
-    check: Box<dyn Fn() -> Result<()> + Send + Sync>,
+    /// The program's number for the channel of what is being run, else [`NONE`].
+    current: Arc<AtomicI32>,
+    /// Held while an interruption is on its way.
+    interrupting: Arc<Mutex<()>>,
 }
 
 #[derive(Debug, Clone)]
@@ -89,7 +91,15 @@ impl Executor {
     }
 
     fn new(of: Of) -> Self {
-        Self { of, whom: Whom::Main, limit: LIMIT, check: Box::new(|| Ok(())) }
+        let current = Arc::new(AtomicI32::new(NONE));
+        Self {
+            of,
+            host: Arc::new(RustHost),
+            whom: Whom::Main,
+            limit: LIMIT,
+            current,
+            interrupting: Arc::default(),
+        }
     }
 
     /// Chooses the thread; the main one otherwise.
@@ -106,11 +116,10 @@ impl Executor {
         self
     }
 
-    /// Chooses what is asked when a signal's handler of this program has run while the code is waited for: an error of its ends
-    /// the wait.
+    /// Chooses what kind of program this is ([`Debugger::with_host`]): its Ctrl-C ends waits, and the code that is running.
     #[must_use]
-    pub fn check(mut self, check: impl Fn() -> Result<()> + Send + Sync + 'static) -> Self {
-        self.check = Box::new(check);
+    pub fn host(mut self, host: Arc<dyn Host>) -> Self {
+        self.host = host;
         self
     }
 
@@ -120,7 +129,7 @@ impl Executor {
     /// # Errors
     /// [`Error::NotReached`] when the program does not come to a place where it can run code: then it is not going to. An
     /// exception of the code's own is no error.
-    pub fn exec(&self, code: &str) -> Result<Executed> {
+    pub fn exec(&self, code: &str) -> Result<Outcome> {
         self.exec_with(code, &mut |_| {})
     }
 
@@ -128,16 +137,15 @@ impl Executor {
     ///
     /// # Errors
     /// As [`Executor::exec`].
-    pub fn exec_with(&self, code: &str, show: &mut dyn FnMut(Piece<'_>)) -> Result<Executed> {
-        let Evaluated { output, raised, .. } = self.run("exec", code, show)?;
-        Ok(Executed { output, raised })
+    pub fn exec_with(&self, code: &str, show: &mut dyn FnMut(Piece<'_>)) -> Result<Outcome> {
+        self.run("exec", code, show)
     }
 
     /// The value of an expression in the frame that is being executed.
     ///
     /// # Errors
     /// As [`Executor::exec`].
-    pub fn eval(&self, expression: &str) -> Result<Evaluated> {
+    pub fn eval(&self, expression: &str) -> Result<Outcome> {
         self.eval_with(expression, &mut |_| {})
     }
 
@@ -145,57 +153,104 @@ impl Executor {
     ///
     /// # Errors
     /// As [`Executor::exec`].
-    pub fn eval_with(&self, expression: &str, show: &mut dyn FnMut(Piece<'_>)) -> Result<Evaluated> {
+    pub fn eval_with(&self, expression: &str, show: &mut dyn FnMut(Piece<'_>)) -> Result<Outcome> {
         self.run("eval", expression.trim(), show)
+    }
+
+    /// Raises a KeyboardInterrupt in what is being run, from another thread of this program; in a session, has the debugger
+    /// stop where the program is. Nothing to do when nothing is being run.
+    ///
+    /// # Errors
+    /// As [`Executor::exec`].
+    pub fn interrupt(&self) -> Result<()> {
+        let _alone = self.interrupting.lock().unwrap_or_else(PoisonError::into_inner);
+        let number = self.current.load(Ordering::Acquire);
+        if number == NONE {
+            return Ok(());
+        }
+        let order = Order { raises: true, ..self.order("interrupt", &number.to_string()) };
+        let injection = Injection::begin(self.hold()?, &order, &|| Ok(()))?;
+        while !matches!(injection.channel.receive(None).map_err(Error::Channel)?, Some(Packet::Ended(_)) | None) {}
+        injection.clear()
     }
 
     fn hold(&self) -> Result<Hold> {
         match &self.of {
-            Of::Process(pid) => Hold::of_process(*pid),
+            Of::Process(pid) => Hold::of_process(*pid, Arc::clone(&self.host)),
             Of::Debugger(debugger) => Ok(Hold::Lent(debugger.clone())),
         }
     }
 
-    fn run(&self, kind: &str, text: &str, show: &mut dyn FnMut(Piece<'_>)) -> Result<Evaluated> {
-        let source = request(kind, text);
-        let injection = Injection::begin(self.hold()?, self.whom, &source, self.limit, &self.check)?;
-        let collected = self.collect(&injection, show);
-        injection.hold.give_back()?;
-        collected
+    fn order(&self, kind: &str, text: &str) -> Order {
+        let source = format!("REQUEST = ({}, {})\n{BOOT}", literal(kind), literal(text));
+        Order { whom: self.whom, source, limit: self.limit, raises: false }
     }
 
-    fn collect(&self, injection: &Injection, show: &mut dyn FnMut(Piece<'_>)) -> Result<Evaluated> {
-        let mut result = Evaluated::default();
+    pub(crate) fn check(&self) -> Result<()> {
+        Ok(self.host.check().map_err(libdebug::Error::Interrupted)?)
+    }
+
+    /// Begins a request, and does `act` with what came of that.
+    pub(crate) fn request<T>(
+        &self,
+        kind: &str,
+        text: &str,
+        act: impl FnOnce(&Injection) -> Result<T>,
+    ) -> Result<T> {
+        let injection = Injection::begin(self.hold()?, &self.order(kind, text), &|| self.check())?;
+        self.current.store(injection.pages.descriptor, Ordering::Release);
+        let done = act(&injection);
+        self.current.store(NONE, Ordering::Release);
+        injection.hold.give_back()?;
+        done
+    }
+
+    fn run(&self, kind: &str, text: &str, show: &mut dyn FnMut(Piece<'_>)) -> Result<Outcome> {
+        self.request(kind, text, |injection| self.collect(injection, show))
+    }
+
+    fn collect(&self, injection: &Injection, show: &mut dyn FnMut(Piece<'_>)) -> Result<Outcome> {
+        let (mut result, mut ended) = (Outcome::default(), Ok(()));
         loop {
             match injection.channel.receive(None) {
-                Ok(Some(Packet::Output(text))) => {
-                    show(Piece::Output(&text));
-                    result.output += &text;
-                }
-                Ok(Some(Packet::Error(text))) => {
-                    show(Piece::Error(&text));
-                    result.output += &text;
-                }
-                Ok(Some(Packet::Raised(text))) => result.raised = Some(text),
-                Ok(Some(Packet::Repr(text))) => result.repr = Some(text),
-                Ok(Some(Packet::Json(text))) => result.json = Some(text),
-                Ok(Some(Packet::Ended(_))) => return Ok(result),
-                Ok(Some(_)) => {}
+                Ok(Some(Packet::Ended(_))) => return ended.map(|()| result),
+                Ok(Some(packet)) => result.take(packet, show),
                 Ok(None) => return Err(Error::ChannelClosed),
-                Err(error) if error.kind() == io::ErrorKind::Interrupted => (self.check)()?,
+                // Ctrl-C is for the code; a second one for who waits.
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => match self.check() {
+                    Err(error) if ended.is_ok() => {
+                        ended = Err(error);
+                        self.interrupt()?;
+                    }
+                    checked => checked?,
+                },
                 Err(error) => return Err(Error::Channel(error)),
             }
         }
     }
 }
 
-/// What runs in the program, with what it is to do.
-fn request(kind: &str, text: &str) -> String {
-    format!("REQUEST = ({}, {})\n{BOOT}", literal(kind), literal(text))
+impl Outcome {
+    fn take(&mut self, packet: Packet, show: &mut dyn FnMut(Piece<'_>)) {
+        match packet {
+            Packet::Output(text) => {
+                show(Piece::Output(&text));
+                self.output += &text;
+            }
+            Packet::Error(text) => {
+                show(Piece::Error(&text));
+                self.output += &text;
+            }
+            Packet::Raised(text) => self.raised = Some(text),
+            Packet::Repr(text) => self.repr = Some(text),
+            Packet::Json(text) => self.json = Some(text),
+            _ => {}
+        }
+    }
 }
 
 /// Text as Python writes it.
-fn literal(text: &str) -> String {
+pub(crate) fn literal(text: &str) -> String {
     let escaped = text.chars().map(|letter| match letter {
         '\'' | '\\' => format!("\\{letter}"),
         ' '..='~' => letter.to_string(),

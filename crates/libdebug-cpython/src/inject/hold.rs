@@ -1,8 +1,9 @@
 //! The process, stopped for a moment and let go again.
 
 use std::path::Path;
+use std::sync::Arc;
 
-use libdebug::{Debugger, Pid, ProcessView};
+use libdebug::{Debugger, Host, Pid, ProcessView};
 
 use crate::error::{Error, Result};
 use crate::interpreter::Interpreter;
@@ -17,8 +18,8 @@ pub(crate) enum Hold {
 }
 
 impl Hold {
-    pub(crate) fn of_process(pid: Pid) -> Result<Self> {
-        Ok(Self::Attach { pid, debugger: Debugger::new()? })
+    pub(crate) fn of_process(pid: Pid, host: Arc<dyn Host>) -> Result<Self> {
+        Ok(Self::Attach { pid, debugger: Debugger::with_host(host)? })
     }
 
     /// The interpreter: looked for without a stop, where that is possible.

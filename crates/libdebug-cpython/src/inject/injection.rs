@@ -27,6 +27,17 @@ pub(crate) enum Whom {
     Tid(Tid),
 }
 
+/// What is to run, and how.
+#[derive(Debug, Clone)]
+pub(crate) struct Order {
+    pub(crate) whom: Whom,
+    pub(crate) source: String,
+    /// How long is waited for it to begin.
+    pub(crate) limit: Duration,
+    /// It may raise an exception in the code that it interrupts; so it has to run where that can be.
+    pub(crate) raises: bool,
+}
+
 /// Code that has begun to run in the program, and the way to talk to it.
 #[derive(Debug)]
 pub(crate) struct Injection {
@@ -45,7 +56,7 @@ struct Armed {
 
 /// What is needed to arm.
 struct Aim<'a> {
-    whom: Whom,
+    order: &'a Order,
     pages: Pages,
     interpreter: &'a Interpreter,
 }
@@ -55,30 +66,28 @@ impl Injection {
     ///
     /// # Errors
     /// [`Error::NotReached`] after `limit`: then it is not going to run. What `check` answers when a signal's handler has run.
-    pub(crate) fn begin(
-        hold: Hold,
-        whom: Whom,
-        source: &str,
-        limit: Duration,
-        check: &dyn Fn() -> Result<()>,
-    ) -> Result<Self> {
-        let deadline = Instant::now() + limit;
+    pub(crate) fn begin(hold: Hold, order: &Order, check: &dyn Fn() -> Result<()>) -> Result<Self> {
+        let deadline = Instant::now() + order.limit;
         let mut armed = Armed::default();
         let interpreter = hold.interpreter()?;
         hold.check_free()?;
         let (pages, channel) = hold.stopped(|debugger| {
             check_phase(debugger, &interpreter)?;
-            let thread = thread_of(debugger, whom)?;
+            let thread = thread_of(debugger, order.whom)?;
             let block = Block::new(&|name| interpreter.symbol(name))?;
             let block = with_interrupt(debugger, &interpreter, block)?;
-            let (pages, channel) = Pages::place(&thread, block, source)?;
-            let aim = Aim { whom, pages, interpreter: &interpreter };
+            let (pages, channel) = Pages::place(&thread, block, &order.source)?;
+            if order.raises {
+                // Whoever returns into the program to raise cannot unmap what it returns from.
+                pages.set_word(debugger, word::REFERENCES, 1)?;
+            }
+            let aim = Aim { order, pages, interpreter: &interpreter };
             aim.arm(debugger, &mut armed, false).inspect_err(|_| drop(pages.remove(&thread)))?;
             Ok((pages, channel))
         })?;
         let injection = Self { hold, channel, pages };
-        let aim = Aim { whom, pages, interpreter: &interpreter };
-        injection.await_start(&aim, armed, deadline, limit, check)?;
+        let aim = Aim { order, pages, interpreter: &interpreter };
+        injection.await_start(&aim, armed, deadline, check)?;
         Ok(injection)
     }
 
@@ -87,7 +96,6 @@ impl Injection {
         aim: &Aim<'_>,
         mut armed: Armed,
         deadline: Instant,
-        limit: Duration,
         check: &dyn Fn() -> Result<()>,
     ) -> Result<()> {
         let mut look = FIRST_LOOK;
@@ -107,7 +115,7 @@ impl Injection {
                 }
                 Err(error) if is_timeout(&error) => {
                     return match self.withdraw(aim)? {
-                        Some(activity) => Err(Error::NotReached { waited: limit, activity }),
+                        Some(activity) => Err(Error::NotReached { waited: aim.order.limit, activity }),
                         None => self.receive_start(),
                     };
                 }
@@ -133,6 +141,19 @@ impl Injection {
         })
     }
 
+    /// Takes the pages of an order that `raises` back, once it has run and nobody is in them.
+    pub(crate) fn clear(&self) -> Result<()> {
+        self.hold.stopped(|debugger| {
+            let is_inside = |thread: &Thread| thread.pc().is_ok_and(|pc| self.pages.contains(pc));
+            let threads: Vec<_> = debugger.threads().into_iter().filter(|thread| !thread.is_dead()).collect();
+            let is_left = self.pages.word(debugger, word::REFERENCES)? == 1 && !threads.iter().any(is_inside);
+            match debugger.main_thread()? {
+                thread if is_left && !thread.is_dead() => self.pages.unmap(&thread),
+                _ => Ok(()),
+            }
+        })
+    }
+
     /// The code is not to run any more. Answers what the thread is doing; `None` when the code has begun meanwhile.
     fn withdraw(&self, aim: &Aim<'_>) -> Result<Option<String>> {
         self.hold.stopped(|debugger| {
@@ -140,7 +161,7 @@ impl Injection {
                 return Ok(None);
             }
             self.pages.set_word(debugger, word::CLAIM, Claim::Withdrawn as u64)?;
-            let thread = thread_of(debugger, aim.whom)?;
+            let thread = thread_of(debugger, aim.order.whom)?;
             self.pages.close(&thread)?;
             Ok(Some(activity(&thread.frames()?)))
         })
@@ -154,36 +175,48 @@ fn is_timeout(error: &io::Error) -> bool {
 impl Aim<'_> {
     /// Chooses the way by where the thread stands now.
     fn arm(&self, debugger: &Debugger, armed: &mut Armed, again: bool) -> Result<()> {
-        let thread = thread_of(debugger, self.whom)?;
+        let thread = thread_of(debugger, self.order.whom)?;
         let whereabouts = Whereabouts::of(&thread, &thread.frames()?, &self.interpreter.image().path)?;
         match whereabouts {
-            Whereabouts::Waiting => {
-                arm::out_of_wait(&thread, &self.pages)?;
-                armed.certain = true;
+            Whereabouts::Waiting if self.order.raises => {
+                arm::wake(&thread)?;
+                self.arm_at_signals(&thread, armed, FIRST_LOOK)
             }
-            Whereabouts::Fragile => {}
-            place if self.whom == Whom::Main && !armed.pending => {
-                armed.pending = arm::pending(&thread, &self.pages, self.function("Py_AddPendingCall")?)?;
-                if place == Whereabouts::Interruptible {
-                    arm::wake(&thread)?;
-                }
-            }
-            Whereabouts::Interruptible if again => arm::wake(&thread)?,
-            _ => {}
+            Whereabouts::Waiting => self.arm_now(&thread, armed),
+            Whereabouts::Locked if !self.order.raises => self.arm_now(&thread, armed),
+            Whereabouts::Fragile => Ok(()),
+            place => self.arm_pending(&thread, armed, place, again),
         }
+    }
+
+    fn arm_now(&self, thread: &Thread, armed: &mut Armed) -> Result<()> {
+        armed.certain = true;
+        arm::out_of_wait(thread, &self.pages)
+    }
+
+    fn arm_pending(&self, thread: &Thread, armed: &mut Armed, place: Whereabouts, again: bool) -> Result<()> {
+        let is_first = self.order.whom == Whom::Main && !armed.pending;
+        if is_first {
+            armed.pending = arm::pending(thread, &self.pages, self.function("Py_AddPendingCall")?)?;
+        }
+        let repeats = matches!(place, Whereabouts::Interruptible | Whereabouts::Locked);
+        if repeats && (is_first || again) { arm::wake(thread) } else { Ok(()) }
+    }
+
+    fn arm_at_signals(&self, thread: &Thread, armed: &mut Armed, limit: Duration) -> Result<()> {
+        let function = self.function("PyErr_CheckSignals")?;
+        armed.certain = arm::before_function(thread, &self.pages, function, limit)?;
         Ok(())
     }
 
     /// As [`Aim::arm`], and in C code that holds the lock where that asks for signals.
     fn arm_within(&self, debugger: &Debugger, armed: &mut Armed, left: Duration) -> Result<()> {
         self.arm(debugger, armed, true)?;
-        let thread = thread_of(debugger, self.whom)?;
+        let thread = thread_of(debugger, self.order.whom)?;
         if armed.certain || is_in_interpreter_loop(&thread.frames()?) {
             return Ok(());
         }
-        let limit = left.min(LAST_LOOK);
-        armed.certain = arm::before_function(&thread, &self.pages, self.function("PyErr_CheckSignals")?, limit)?;
-        Ok(())
+        self.arm_at_signals(&thread, armed, left.min(LAST_LOOK))
     }
 }
 

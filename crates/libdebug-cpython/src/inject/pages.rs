@@ -99,9 +99,13 @@ impl Pages {
 
     /// Has `thread` take everything back: no code of the pages will run.
     pub(crate) fn remove(&self, thread: &Thread) -> Result<()> {
-        let caller = Caller(thread);
-        caller.call("close", &[self.descriptor as u64])?;
-        caller.call("munmap", &[self.base, self.length]).map(drop)
+        self.close(thread)?;
+        self.unmap(thread)
+    }
+
+    /// Has `thread` unmap the pages.
+    pub(crate) fn unmap(&self, thread: &Thread) -> Result<()> {
+        Caller(thread).call("munmap", &[self.base, self.length]).map(drop)
     }
 
     /// Has `thread` close the program's end of the channel; the pages go when the last entry into them has passed.

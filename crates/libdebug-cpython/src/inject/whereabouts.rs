@@ -12,6 +12,8 @@ pub(crate) enum Whereabouts {
     /// In a system call that CPython has made, and made without its lock: the thread may take the lock and run any code,
     /// as it would if a signal had come, and the call is repeated by CPython itself (PEP 475).
     Waiting,
+    /// The same, in a wait for a lock that Python code has: CPython makes pending calls when it is interrupted.
+    Locked,
     /// In a wait that CPython repeats when it is interrupted, perhaps one for its lock: no code can run now.
     Interruptible,
     /// In a system call of other code, which may take an interruption for an error.
@@ -96,7 +98,7 @@ fn decide(call: SystemCall, places: &[Place<'_>], interpreter: &str) -> Whereabo
         return Whereabouts::Foreign;
     }
     match call.number {
-        FUTEX | RESTART if is_one_of(caller.symbol, &LOCKS) || called.contains("sem_") => Whereabouts::Waiting,
+        FUTEX | RESTART if is_one_of(caller.symbol, &LOCKS) || called.contains("sem_") => Whereabouts::Locked,
         RESTART if is_one_of(called, &TIMED) => Whereabouts::Waiting,
         FUTEX | RESTART => Whereabouts::Interruptible,
         _ => Whereabouts::Waiting,
@@ -179,12 +181,19 @@ mod tests {
             (0, -512, at(LIBC, "read"), at("/usr/lib/python3.11/lib-dynload/_x.so", "")),
             (232, -4, at(LIBC, "epoll_wait"), at(PYTHON, "")),
             (RESTART, -516, at(LIBC, "poll"), at(PYTHON, "")),
-            (FUTEX, -512, at(LIBC, "__new_sem_wait_slow64.constprop.0"), at(PYTHON, "")),
-            (RESTART, -516, at(LIBC, ""), at(PYTHON, "PyThread_acquire_lock_timed")),
         ];
         for (number, result, inner, caller) in waits {
             let places = [inner, caller, at(PYTHON, "_PyEval_EvalFrameDefault")];
             assert_eq!(decided(number, result, &places), Whereabouts::Waiting, "{places:?}");
+        }
+    }
+
+    #[test]
+    fn so_are_waits_for_locks() {
+        let sem = at(LIBC, "__new_sem_wait_slow64.constprop.0");
+        let locked = [[sem, at(PYTHON, "")], [at(LIBC, ""), at(PYTHON, "PyThread_acquire_lock_timed")]];
+        for (number, places) in [FUTEX, RESTART].into_iter().zip(locked) {
+            assert_eq!(decided(number, -516, &places), Whereabouts::Locked, "{places:?}");
         }
     }
 

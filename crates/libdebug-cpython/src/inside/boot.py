@@ -11,7 +11,7 @@ import sys
 from _thread import get_ident
 
 CHUNK = 1 << 15
-OWN = "<libdebug>"
+OWN = __name__ = "<libdebug>"
 CODE = "<executed>"
 
 
@@ -231,44 +231,77 @@ def execute(channel, frame, mode, text):
     return True
 
 
-def stop_execution(frame, number):
-    """Raise a KeyboardInterrupt in what another injection has begun, if that is what the thread is in the middle of."""
-    inside = False
-    while frame is not None:
-        if frame.f_code.co_filename == CODE:
-            inside = True
-        elif frame.f_code.co_filename == OWN and frame.f_globals.get("FD") == number:
-            if inside:
+def is_of(frame, number):
+    """Whether a frame of ours belongs to the channel of that number."""
+    if frame.f_code.co_filename != OWN:
+        return False
+    names = frame.f_globals
+    return names.get("FD") == number or getattr(names.get("channel"), "number", None) == number
+
+
+def debugger_of(tracing, number):
+    """Return the debugger of a session that goes on without talking; None if there is none."""
+    found = [getattr(tracing, "__self__", None)]
+    monitoring = getattr(sys, "monitoring", None)
+    for tool in range(6) if monitoring else ():
+        if monitoring.get_tool(tool) == OWN:
+            line = monitoring.events.LINE
+            callback = monitoring.register_callback(tool, line, None)
+            monitoring.register_callback(tool, line, callback)
+            found.append(getattr(getattr(callback, "__self__", None), "debugger", None))
+    for debugger in found:
+        if getattr(getattr(debugger, "channel", None), "number", None) == number:
+            return debugger
+    return None
+
+
+def interrupt(frame, tracing, number):
+    """Carry out a Ctrl-C for another request: raise KeyboardInterrupt in its code, or have its debugger stop here.
+
+    Return what is to be traced with then.
+    """
+    busy = frame.f_code.co_filename != OWN
+    walk = frame
+    while walk is not None:
+        if is_of(walk, number):
+            if busy:
                 globals()["X"] = True
-            return inside
-        frame = frame.f_back
-    return False
+            return tracing
+        walk = walk.f_back
+    debugger = debugger_of(tracing, number)
+    if debugger is not None:
+        debugger.state = {"trace": debugger.outer}
+        debugger.stop_now(frame)
+        return debugger.state["trace"]
+    return tracing
 
 
-def serve(frame):
+def serve(frame):def serve(frame):
     """Carry out the request, and say what came of it."""
-    while frame is not None and frame.f_code.co_filename == OWN:
-        # The end of another request is still being carried out.
-        frame = frame.f_back
     channel = Channel(FD)  # noqa: F821
     kind, text = REQUEST  # noqa: F821
+    while kind != "interrupt" and frame is not None and frame.f_code.co_filename == OWN:
+        # The end of another request is still being carried out.
+        frame = frame.f_back
     tracing, profiling = sys.gettrace(), sys.getprofile()
     if tracing is not None:
         sys.settrace(None)
     if profiling is not None:
         sys.setprofile(None)
     channel.keeps = False
+    state = {"trace": tracing}
     try:
         channel.send("S")
         if frame is None:
             channel.send("x", "no Python code is being executed in this thread\n", True)
             done = False
-        elif kind == "s":
-            names = {"channel": channel, "frame": frame, "outside": globals(), "previous": tracing}
+        elif kind == "session":
+            names = {"__name__": OWN, "channel": channel, "frame": frame, "state": state, "outside": globals()}
             exec(compile(text, OWN, "exec"), names)
             done = True
-        elif kind == "k":
-            done = stop_execution(frame, int(text))
+        elif kind == "interrupt":
+            state["trace"] = interrupt(frame, tracing, int(text))
+            done = True
         else:
             done = execute(channel, frame, kind, text)
         if not channel.keeps:
@@ -278,14 +311,16 @@ def serve(frame):
     finally:
         if not channel.keeps:
             channel.close()
-            if tracing is not None:
-                sys.settrace(tracing)
         if profiling is not None:
             sys.setprofile(profiling)
+    return state["trace"]
 
 
 HURRY = Hurry()
+TRACE = None
 try:
-    serve(sys._getframe().f_back)
+    TRACE = serve(sys._getframe().f_back)
 finally:
     HURRY.end()
+    if TRACE is not None:
+        sys.settrace(TRACE)
