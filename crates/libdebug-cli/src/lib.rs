@@ -5,8 +5,10 @@
 mod arguments;
 mod count;
 mod ending;
+mod execute;
 mod lines;
 mod progress;
+mod prompt;
 mod python;
 mod summary;
 mod trace;

@@ -174,6 +174,12 @@ impl Executor {
         injection.clear()
     }
 
+    /// Whether something is being run, that [`Executor::interrupt`] would interrupt. Clones of an executor share that.
+    #[must_use]
+    pub fn is_running(&self) -> bool {
+        self.current.load(Ordering::Acquire) != NONE
+    }
+
     fn hold(&self) -> Result<Hold> {
         match &self.of {
             Of::Process(pid) => Hold::of_process(*pid, Arc::clone(&self.host)),

@@ -29,6 +29,6 @@ pub use interpreter::{Interpreter, Phase};
 pub use layout::RemoteDebugging;
 pub use mixed::StackFrame;
 pub use program::{PythonProgram, ThreadStack};
-pub use session::{Console, Line, Talk};
+pub use session::{Choices, Console, Line, Talk};
 pub use threads::PythonThread;
 pub use version::{ReleaseLevel, Version};

@@ -1,10 +1,11 @@
 //! pdb and an interactive console in a live program: its words at this end.
 
 use std::io;
+use std::rc::Rc;
 
 use crate::error::{Error, Result};
 use crate::execute::{Executor, literal};
-use crate::inject::{Injection, Packet};
+use crate::inject::{Channel, Injection, Packet};
 
 /// What runs in the program, beside what takes the request.
 const SESSION: &str = include_str!("inside/session.py");
@@ -36,8 +37,23 @@ pub trait Console {
     /// Shows output, as it comes.
     fn show(&mut self, text: &str);
 
-    /// Reads a line. `choices` tells how a word can go on.
-    fn line(&mut self, prompt: &str, choices: &mut dyn FnMut(&str) -> Vec<String>) -> Line;
+    /// Reads a line. `choices` tells how a word can go on, until it is answered.
+    fn line(&mut self, prompt: &str, choices: &Choices) -> Line;
+}
+
+/// Asks the program how a word can go on.
+#[derive(Debug, Clone)]
+pub struct Choices(Rc<Channel>);
+
+impl Choices {
+    /// All of the words that `text`, a name or an attribute of one, can become; none when the program has ended.
+    pub fn of(&self, text: &str) -> Vec<String> {
+        let asked = self.0.send(b't', text).and_then(|()| self.0.receive(None));
+        match asked {
+            Ok(Some(Packet::Choices(found))) => found.lines().map(str::to_owned).collect(),
+            _ => Vec::new(),
+        }
+    }
 }
 
 impl Executor {
@@ -79,15 +95,9 @@ impl Executor {
 /// Asks the user for a line, and hands it over. A program that has ended meanwhile says so at the next look.
 fn answer(injection: &Injection, console: &mut dyn Console, prompt: &str) -> Result<()> {
     let channel = &injection.channel;
-    let mut choices = |text: &str| {
-        let asked = channel.send(b't', text).and_then(|()| channel.receive(None));
-        match asked {
-            Ok(Some(Packet::Choices(found))) => found.lines().map(str::to_owned).collect(),
-            _ => Vec::new(),
-        }
-    };
+    let choices = Choices(Rc::clone(channel));
     let sent = loop {
-        match console.line(prompt, &mut choices) {
+        match console.line(prompt, &choices) {
             Line::Text(line) => break channel.send(b'l', &line),
             Line::End => break channel.send(b'f', ""),
             Line::Interrupted => console.show("\n"),

@@ -93,7 +93,7 @@ pub(crate) fn before_function(thread: &Thread, pages: &Pages, function: u64, lim
     let hit = breakpoint.hit_on(thread)?;
     breakpoint.remove()?;
     match waited {
-        Ok(()) | Err(DebuggerError::Timeout { .. }) if hit && pages.is_open(debugger)? => {
+        Ok(()) | Err(DebuggerError::Timeout { .. }) if hit && pages.is_open(debugger) => {
             pages.set_word(debugger, word::GIL_ENSURE, 0)?;
             go_to(thread, pages)?;
             Ok(true)

@@ -27,9 +27,7 @@ pub(crate) mod word {
 pub(crate) enum Claim {
     /// The code is to run.
     Open = 0,
-    /// It is running, or has run.
-    Taken = 1,
-    /// It is not to run any more.
+    /// It is not to run any more. The program says 1 when it has begun.
     Withdrawn = 2,
 }
 

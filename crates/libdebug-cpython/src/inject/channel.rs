@@ -6,7 +6,7 @@
 use std::cell::RefCell;
 use std::collections::VecDeque;
 use std::io;
-use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::os::fd::OwnedFd;
 use std::os::unix::net::UnixDatagram;
 use std::time::Duration;
 
@@ -109,11 +109,6 @@ impl Channel {
         }
         let text: Vec<u8> = received.drain(..HEAD + length).skip(HEAD).collect();
         Some(Packet::of(head[0], &text))
-    }
-
-    /// To be waited for together with others.
-    pub(crate) fn as_fd(&self) -> BorrowedFd<'_> {
-        self.socket.as_fd()
     }
 }
 

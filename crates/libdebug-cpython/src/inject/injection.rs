@@ -1,6 +1,7 @@
 //! One piece of code on its way into a program: armed, waited for, armed in another way, withdrawn.
 
 use std::io;
+use std::rc::Rc;
 use std::time::{Duration, Instant};
 
 use libdebug::{Debugger, Frame, Thread, Tid};
@@ -42,7 +43,7 @@ pub(crate) struct Order {
 #[derive(Debug)]
 pub(crate) struct Injection {
     pub(crate) hold: Hold,
-    pub(crate) channel: Channel,
+    pub(crate) channel: Rc<Channel>,
     pub(crate) pages: Pages,
 }
 
@@ -85,7 +86,7 @@ impl Injection {
             aim.arm(debugger, &mut armed, false).inspect_err(|_| drop(pages.remove(&thread)))?;
             Ok((pages, channel))
         })?;
-        let injection = Self { hold, channel, pages };
+        let injection = Self { hold, channel: Rc::new(channel), pages };
         let aim = Aim { order, pages, interpreter: &interpreter };
         injection.await_start(&aim, armed, deadline, check)?;
         Ok(injection)
@@ -137,7 +138,7 @@ impl Injection {
             return Ok(());
         }
         self.hold.stopped(|debugger| {
-            if aim.pages.is_open(debugger)? { aim.arm_within(debugger, armed, left) } else { Ok(()) }
+            if aim.pages.is_open(debugger) { aim.arm_within(debugger, armed, left) } else { Ok(()) }
         })
     }
 
@@ -157,7 +158,7 @@ impl Injection {
     /// The code is not to run any more. Answers what the thread is doing; `None` when the code has begun meanwhile.
     fn withdraw(&self, aim: &Aim<'_>) -> Result<Option<String>> {
         self.hold.stopped(|debugger| {
-            if !self.pages.is_open(debugger)? {
+            if !self.pages.is_open(debugger) {
                 return Ok(None);
             }
             self.pages.set_word(debugger, word::CLAIM, Claim::Withdrawn as u64)?;

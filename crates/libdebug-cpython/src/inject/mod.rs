@@ -11,6 +11,6 @@ mod machine_code;
 mod pages;
 mod whereabouts;
 
-pub(crate) use channel::Packet;
+pub(crate) use channel::{Channel, Packet};
 pub(crate) use hold::Hold;
 pub(crate) use injection::{Injection, Order, Whom};

@@ -122,8 +122,9 @@ impl Pages {
         Ok(debugger.write_memory(self.base + BLOCK + 8 * place as u64, &value.to_le_bytes()).map(drop)?)
     }
 
-    pub(crate) fn is_open(&self, debugger: &Debugger) -> Result<bool> {
-        Ok(self.word(debugger, word::CLAIM)? == Claim::Open as u64)
+    /// Whether the code is still to run. Pages that are gone were left by code that has run.
+    pub(crate) fn is_open(&self, debugger: &Debugger) -> bool {
+        self.word(debugger, word::CLAIM).is_ok_and(|claim| claim == Claim::Open as u64)
     }
 
     pub(crate) fn contains(&self, address: u64) -> bool {

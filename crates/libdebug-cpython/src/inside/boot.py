@@ -91,8 +91,11 @@ class Output:
         self.name = name
         self.kind = kind
         self.pending = ""
-        self.previous = getattr(sys, name, None)
-        setattr(sys, name, self)
+        self.previous = None
+
+    def begin(self):
+        self.previous = getattr(sys, self.name, None)
+        setattr(sys, self.name, self)
 
     def write(self, text):
         if get_ident() != self.channel.thread:
@@ -208,6 +211,8 @@ def execute(channel, frame, mode, text):
     streams = [Output(channel, "stdout", "o"), Output(channel, "stderr", "e")]
     variables = Locals(frame)
     try:
+        for stream in streams:
+            stream.begin()
         try:
             code = compile(text, CODE, mode, flags_of(frame), True)
             value = eval(code, frame.f_globals, variables.names)
@@ -276,7 +281,7 @@ def interrupt(frame, tracing, number):
     return tracing
 
 
-def serve(frame):def serve(frame):
+def serve(frame):
     """Carry out the request, and say what came of it."""
     channel = Channel(FD)  # noqa: F821
     kind, text = REQUEST  # noqa: F821

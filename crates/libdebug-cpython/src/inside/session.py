@@ -55,6 +55,9 @@ class Input:
     def __init__(self, terminal):
         self.terminal = terminal
         self.complete = lambda text: []
+        self.previous = None
+
+    def begin(self):
         self.previous = sys.stdin
         sys.stdin = self
 
@@ -75,10 +78,15 @@ class Streams:
     """The three streams at the debugger's terminal, as long as it is used."""
 
     def __init__(self, channel):
-        channel.thread = get_ident()
+        self.channel = channel
         self.terminal = Terminal(channel, "stdout", "o")
         self.errors = Terminal(channel, "stderr", "o")
         self.input = Input(self.terminal)
+
+    def begin(self):
+        self.channel.thread = get_ident()
+        for stream in (self.terminal, self.errors, self.input):
+            stream.begin()
 
     def put_back(self):
         self.input.put_back()
@@ -120,6 +128,7 @@ def converse(channel, frame):
     import code
 
     streams = Streams(channel)
+    streams.begin()
     variables = Locals(frame)
 
     class Console(code.InteractiveConsole):
@@ -174,21 +183,26 @@ def make_debugger(base):
             self.kept = []
             self.passed = 0
             self.monitor = None
-            streams = Streams(channel)
+            self.streams = Streams(channel)
+            self.streams.input.complete = self.complete_text
             missing = object()
             known = sys.modules.get("readline", missing)
             # Not that one: it would take hold of the program's own terminal.
             sys.modules["readline"] = None
             try:
                 base.__init__(
-                    self, stdin=streams.input, stdout=streams.terminal, skip=[OWN], nosigint=True, readrc=False
+                    self,
+                    stdin=self.streams.input,
+                    stdout=self.streams.terminal,
+                    skip=[OWN],
+                    nosigint=True,
+                    readrc=False,
                 )
             finally:
                 if known is missing:
                     del sys.modules["readline"]
                 else:
                     sys.modules["readline"] = known
-                streams.put_back()
             self.use_rawinput = False
             self.reset()
 
@@ -216,8 +230,9 @@ def make_debugger(base):
 
             An interactive console in the current frame.
             """
+            self.streams.put_back()
             converse(self.channel, self.curframe)
-            self.streams_again()
+            self.streams.begin()
 
         def goes_on(self):
             """Whether something is left to stop for."""
@@ -255,13 +270,8 @@ def make_debugger(base):
 
         # Stopping
 
-        def streams_again(self):
-            self.streams = Streams(self.channel)
-            self.streams.input.complete = self.complete_text
-            self.stdin, self.stdout = self.streams.input, self.streams.terminal
-
         def interaction(self, frame, *rest):
-            self.streams_again()
+            self.streams.begin()
             try:
                 self.message_of_thread()
                 super().interaction(frame, *rest)
@@ -270,7 +280,6 @@ def make_debugger(base):
             finally:
                 self.keep_changes(frame)
                 self.streams.put_back()
-                self.stdin = self.stdout = None
 
         def message_of_thread(self):
             import threading
