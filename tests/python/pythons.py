@@ -29,9 +29,8 @@ print(json.dumps({
     "implementation": getattr(sys, "implementation", sys).__dict__.get("name", "cpython"),
     "free_threaded": bool(get_config_var("Py_GIL_DISABLED")),
     "debug": hasattr(sys, "gettotalrefcount"),
-    "library": get_config_var("LDLIBRARY") if get_config_var("Py_ENABLE_SHARED") else None,
+    "library": next((line.split()[-1] for line in open("/proc/self/maps") if "libpython" in line), None),
     "include": (get_config_var("INCLUDEPY") or ""),
-    "libdir": (get_config_var("LIBDIR") or ""),
 }))
 """
 
@@ -46,10 +45,9 @@ class Interpreter:
     text: str
     free_threaded: bool
     debug: bool
-    # The name of its shared library, where it is built with one, and the directories of headers and libraries.
+    # Its shared library, where it uses one, and the directory of headers.
     library: str | None
     include: str
-    libdir: str
 
     @property
     def series(self) -> tuple[int, int]:

@@ -124,9 +124,10 @@ pub(crate) fn raise(py: Python<'_>, doing: Doing, error: Error) -> PyErr {
         Error::Register(RegisterError::ValueOutOfRange { .. }) => register_overflow(py, &text),
         Error::Register(RegisterError::WrongKind { .. }) => PyTypeError::new_err(text),
         Error::Register(_) | Error::NoSuchRegister(_) => PyAttributeError::new_err(text),
-        Error::Spawn { path, errno, .. } => PyOSError::new_err((errno.0, text, path)),
+        Error::Spawn { path, errno, .. } => PyOSError::new_err((errno.0, text, path.into_os_string())),
         Error::File { path, error } => {
-            PyOSError::new_err((error.raw_os_error().unwrap_or(0), error.to_string(), path))
+            let number = error.raw_os_error().unwrap_or(0);
+            PyOSError::new_err((number, error.to_string(), path.into_os_string()))
         }
         Error::AttachDenied { .. } => PyPermissionError::new_err((1, "EPERM", text)),
         Error::NoSuchProcess(_) => PyProcessLookupError::new_err((3, text)),

@@ -1,6 +1,6 @@
 //! Live CPython programs, as the package `libdebug.python` uses them.
 
-use std::path::PathBuf;
+use std::ffi::OsString;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use libdebug::{Debugger, Host, Pid};
@@ -129,9 +129,9 @@ impl PythonCore {
 
     /// The file that the process executes.
     #[getter]
-    fn executable(&self, py: Python<'_>) -> PyResult<PathBuf> {
+    fn executable(&self, py: Python<'_>) -> PyResult<OsString> {
         self.ask(py, |place| match place {
-            Place::Alone { program, .. } => program.executable(),
+            Place::Alone { program, .. } => Ok(program.executable()?.into_os_string()),
             Place::Session { debugger, .. } => Ok(debugger.program_path()?.into()),
         })
     }

@@ -30,6 +30,8 @@ use crate::unwind::Modules;
 /// ```
 pub struct ProcessView {
     pid: Pid,
+    /// The pid, or another thread's tid where the leader has ended, which has no address space then.
+    inhabited: Pid,
     memory: ProcessMemory,
     modules: Arc<Modules>,
     maps: Arc<[Map]>,
@@ -48,12 +50,20 @@ impl ProcessView {
     /// [`Error::NoSuchProcess`], for one that has ended, too; [`Error::AttachDenied`] without the right.
     pub fn open(pid: Pid) -> Result<Self> {
         let pid = proc::status(pid.leader()).map_err(|_| Error::NoSuchProcess(pid))?.process;
-        let maps: Arc<[Map]> = proc::maps(pid).map_err(|error| denied(pid, error))?.into();
-        if maps.is_empty() {
-            return Err(Error::NoSuchProcess(pid));
+        let others = proc::tasks(pid).map_err(|error| denied(pid, error))?;
+        let others = others.into_iter().map(|tid| Pid(tid.0)).filter(|&tid| tid != pid);
+        for inhabited in [pid].into_iter().chain(others) {
+            match address_space(inhabited) {
+                Ok((maps, memory)) => {
+                    let modules = Arc::new(Modules::new(Arc::clone(&maps)));
+                    return Ok(Self { pid, inhabited, memory, modules, maps });
+                }
+                // It has ended, or is about to.
+                Err(KernelError::Gone { .. }) => {}
+                Err(error) => return Err(denied(pid, error)),
+            }
         }
-        let memory = ProcessMemory::open(pid).map_err(|error| denied(pid, error))?;
-        Ok(Self { pid, memory, modules: Arc::new(Modules::new(Arc::clone(&maps))), maps })
+        Err(Error::NoSuchProcess(pid))
     }
 
     /// Its pid.
@@ -77,7 +87,7 @@ impl ProcessView {
     /// # Errors
     /// [`Error::Kernel`] when it has ended.
     pub fn executable(&self) -> Result<PathBuf> {
-        Ok(proc::executable(self.pid)?)
+        Ok(proc::executable(self.inhabited)?)
     }
 
     /// The image that `address` lies in; `None` where there is none.
@@ -87,6 +97,15 @@ impl ProcessView {
     pub fn image_at(&self, address: u64) -> Result<Option<MappedImage>> {
         mapped_image::image_at(self, address)
     }
+}
+
+/// The maps and the memory of a thread's address space.
+fn address_space(thread: Pid) -> libdebug_kernel::Result<(Arc<[Map]>, ProcessMemory)> {
+    let maps: Arc<[Map]> = proc::maps(thread)?.into();
+    if maps.is_empty() {
+        return Err(KernelError::Gone { call: "maps", tid: thread.leader() });
+    }
+    Ok((maps, ProcessMemory::open(thread)?))
 }
 
 fn denied(pid: Pid, error: KernelError) -> Error {
@@ -108,7 +127,7 @@ impl AddressSpace for ProcessView {
 
     fn image(&self, path: &str) -> Option<Arc<Image>> {
         let map = self.maps.iter().find(|map| map.path == path)?;
-        images::open(&images::behind(self.pid, map)?)
+        images::open(&images::behind(self.inhabited, map)?)
     }
 
     fn program(&self) -> Result<String> {
