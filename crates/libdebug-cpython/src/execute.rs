@@ -8,10 +8,7 @@ use std::time::Duration;
 use libdebug::{Debugger, Host, Pid, RustHost, Tid};
 
 use crate::error::{Error, Result};
-use crate::inject::{Hold, Injection, Order, Packet, Whom};
-
-/// What runs in the program, and takes a request.
-const BOOT: &str = include_str!("inside/boot.py");
+use crate::inject::{Hold, Injection, Order, Packet, Request, Whom};
 
 /// How long is waited for the program to come to a place where it can run code, unless somebody says otherwise.
 const LIMIT: Duration = Duration::from_secs(5);
@@ -188,8 +185,8 @@ impl Executor {
     }
 
     fn order(&self, kind: &str, text: &str) -> Order {
-        let source = format!("REQUEST = ({}, {})\n{BOOT}", literal(kind), literal(text));
-        Order { whom: self.whom, source, limit: self.limit, raises: false }
+        let request = Request { kind: kind.to_owned(), text: text.to_owned() };
+        Order { whom: self.whom, request, limit: self.limit, raises: false }
     }
 
     pub(crate) fn check(&self) -> Result<()> {
@@ -252,25 +249,5 @@ impl Outcome {
             Packet::Json(text) => self.json = Some(text),
             _ => {}
         }
-    }
-}
-
-/// Text as Python writes it.
-pub(crate) fn literal(text: &str) -> String {
-    let escaped = text.chars().map(|letter| match letter {
-        '\'' | '\\' => format!("\\{letter}"),
-        ' '..='~' => letter.to_string(),
-        letter => format!("\\U{:08x}", u32::from(letter)),
-    });
-    format!("'{}'", escaped.collect::<String>())
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn text_is_written_as_python_reads_it() {
-        assert_eq!(literal("a'b\\\n\u{e9}"), "'a\\'b\\\\\\U0000000a\\U000000e9'");
     }
 }

@@ -4,8 +4,8 @@ use std::io;
 use std::rc::Rc;
 
 use crate::error::{Error, Result};
-use crate::execute::{Executor, literal};
-use crate::inject::{Channel, Injection, Packet};
+use crate::execute::Executor;
+use crate::inject::{Channel, Injection, Packet, literal};
 
 /// What runs in the program, beside what takes the request.
 const SESSION: &str = include_str!("inside/session.py");

@@ -11,8 +11,8 @@ use crate::inject::machine_code::{INTERRUPTED, PENDING};
 use crate::inject::pages::Pages;
 
 const EINTR: i64 = -4;
-/// How long a call in the stopped program may take: it takes a lock that somebody else can have for a moment.
-const SHORTLY: Duration = Duration::from_millis(50);
+/// How long a call in the program may take: all other threads run, and one can have the lock that it takes for a moment.
+const SHORTLY: Duration = Duration::from_millis(500);
 
 /// The thread goes on in our code, and returns to its system call as if a signal had come.
 pub(crate) fn out_of_wait(thread: &Thread, pages: &Pages) -> Result<()> {
@@ -52,7 +52,7 @@ pub(crate) fn pending(main: &Thread, pages: &Pages, add: u64) -> Result<bool> {
     }
 }
 
-fn add_reference(debugger: &Debugger, pages: &Pages) -> Result<u64> {
+pub(crate) fn add_reference(debugger: &Debugger, pages: &Pages) -> Result<u64> {
     let before = pages.word(debugger, word::REFERENCES)?;
     pages.set_word(debugger, word::REFERENCES, before + 1)?;
     Ok(before)

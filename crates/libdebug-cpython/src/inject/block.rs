@@ -5,7 +5,7 @@ use crate::error::{Error, Result};
 /// Where the block begins, in bytes from the page of code.
 pub(crate) const BLOCK: u64 = 0x1000;
 /// Its size; the text to be executed follows.
-pub(crate) const BLOCK_SIZE: usize = 8 * 32;
+pub(crate) const BLOCK_SIZE: usize = 8 * 38;
 
 /// The places of the words.
 pub(crate) mod word {
@@ -19,6 +19,7 @@ pub(crate) mod word {
     pub(crate) const GIL_ENSURE: usize = 8;
     pub(crate) const SOURCE: usize = 23;
     pub(crate) const INTERRUPT: usize = 24;
+    pub(crate) const WORKER: usize = 32;
 }
 
 /// What the word `CLAIM` says: who is first to change it decides.
@@ -33,11 +34,13 @@ pub(crate) enum Claim {
 
 /// The functions of CPython that are called, and where their addresses go. All are exported, in every version from 3.8 on.
 #[rustfmt::skip]
-const FUNCTIONS: [(usize, &str); 15] = [
+const FUNCTIONS: [(usize, &str); 20] = [
     (7, "PyGILState_Check"), (8, "PyGILState_Ensure"), (9, "PyGILState_Release"), (10, "PyErr_Fetch"),
     (11, "PyErr_Restore"), (12, "PyErr_Clear"), (13, "PyErr_SetNone"), (14, "PyDict_New"), (15, "PyDict_SetItemString"),
     (16, "PyDict_GetItemString"), (17, "PyDict_Clear"), (18, "PyEval_GetBuiltins"), (19, "Py_CompileString"),
     (20, "PyEval_EvalCode"), (21, "Py_DecRef"),
+    (33, "PyThreadState_Swap"), (34, "PyEval_SetTrace"), (35, "PyInterpreterState_Main"),
+    (36, "PyInterpreterState_ThreadHead"), (37, "PyThreadState_Next"),
 ];
 /// Carries changed locals over into a frame; since 3.13 it does nothing, and may be missing.
 const LOCALS_TO_FAST: (usize, &str) = (22, "PyFrame_LocalsToFast");
@@ -114,6 +117,8 @@ mod tests {
             ("LOCALS_TO_FAST", 22),
             ("SOURCE", word::SOURCE),
             ("INTERRUPT", word::INTERRUPT),
+            ("WORKER", word::WORKER),
+            ("NEXT_STATE", 37),
             ("FILE_NAME", 25),
             ("BUILTINS_NAME", 27),
             ("FRAME_NAME", 29),

@@ -13,7 +13,9 @@ use crate::inject::hold::Hold;
 use crate::inject::pages::Pages;
 use crate::inject::whereabouts::{Whereabouts, activity};
 use crate::inject::arm;
+use crate::inject::request::Request;
 use crate::interpreter::{Interpreter, Phase};
+use crate::threads::PythonThread;
 
 /// How long is waited before the thread is looked at again, which stops the program for some milliseconds: growing.
 const FIRST_LOOK: Duration = Duration::from_millis(20);
@@ -32,7 +34,7 @@ pub(crate) enum Whom {
 #[derive(Debug, Clone)]
 pub(crate) struct Order {
     pub(crate) whom: Whom,
-    pub(crate) source: String,
+    pub(crate) request: Request,
     /// How long is waited for it to begin.
     pub(crate) limit: Duration,
     /// It may raise an exception in the code that it interrupts; so it has to run where that can be.
@@ -51,6 +53,8 @@ pub(crate) struct Injection {
 #[derive(Debug, Default)]
 struct Armed {
     pending: bool,
+    /// Another thread was asked to have this one run the code.
+    relayed: bool,
     /// The thread goes on in our code for certain.
     certain: bool,
 }
@@ -58,6 +62,8 @@ struct Armed {
 /// What is needed to arm.
 struct Aim<'a> {
     order: &'a Order,
+    /// The thread that comes to our code first.
+    whom: Whom,
     pages: Pages,
     interpreter: &'a Interpreter,
 }
@@ -72,22 +78,26 @@ impl Injection {
         let mut armed = Armed::default();
         let interpreter = hold.interpreter()?;
         hold.check_free()?;
-        let (pages, channel) = hold.stopped(|debugger| {
+        let (pages, channel, whom) = hold.stopped(|debugger| {
             check_phase(debugger, &interpreter)?;
-            let thread = thread_of(debugger, order.whom)?;
+            let relay = order.relay_by_monitoring(debugger, &interpreter)?;
+            // The main thread arms, and the other one runs the code.
+            let whom = if relay.is_some() { Whom::Main } else { order.whom };
+            let thread = thread_of(debugger, whom)?;
             let block = Block::new(&|name| interpreter.symbol(name))?;
             let block = with_interrupt(debugger, &interpreter, block)?;
-            let (pages, channel) = Pages::place(&thread, block, &order.source)?;
+            let source = relay.as_ref().map_or_else(|| order.request.source(), Clone::clone);
+            let (pages, channel) = Pages::place(&thread, block, &source)?;
             if order.raises {
                 // Whoever returns into the program to raise cannot unmap what it returns from.
                 pages.set_word(debugger, word::REFERENCES, 1)?;
             }
-            let aim = Aim { order, pages, interpreter: &interpreter };
+            let aim = Aim { order, whom, pages, interpreter: &interpreter };
             aim.arm(debugger, &mut armed, false).inspect_err(|_| drop(pages.remove(&thread)))?;
-            Ok((pages, channel))
+            Ok((pages, channel, whom))
         })?;
         let injection = Self { hold, channel: Rc::new(channel), pages };
-        let aim = Aim { order, pages, interpreter: &interpreter };
+        let aim = Aim { order, whom, pages, interpreter: &interpreter };
         injection.await_start(&aim, armed, deadline, check)?;
         Ok(injection)
     }
@@ -157,15 +167,18 @@ impl Injection {
 
     /// The code is not to run any more. Answers what the thread is doing; `None` when the code has begun meanwhile.
     fn withdraw(&self, aim: &Aim<'_>) -> Result<Option<String>> {
-        self.hold.stopped(|debugger| {
-            if !self.pages.is_open(debugger) {
+        let relays = aim.whom != aim.order.whom;
+        let activity = self.hold.stopped(|debugger| {
+            let thread = thread_of(debugger, aim.order.whom)?;
+            if self.pages.is_open(debugger) {
+                self.pages.set_word(debugger, word::CLAIM, Claim::Withdrawn as u64)?;
+                self.pages.close(&thread)?;
+            } else if !relays {
                 return Ok(None);
             }
-            self.pages.set_word(debugger, word::CLAIM, Claim::Withdrawn as u64)?;
-            let thread = thread_of(debugger, aim.order.whom)?;
-            self.pages.close(&thread)?;
-            Ok(Some(activity(&thread.frames()?)))
-        })
+            Ok(Some(explanation(debugger, aim.interpreter, &thread)?))
+        })?;
+        Ok(activity)
     }
 }
 
@@ -176,7 +189,7 @@ fn is_timeout(error: &io::Error) -> bool {
 impl Aim<'_> {
     /// Chooses the way by where the thread stands now.
     fn arm(&self, debugger: &Debugger, armed: &mut Armed, again: bool) -> Result<()> {
-        let thread = thread_of(debugger, self.order.whom)?;
+        let thread = thread_of(debugger, self.whom)?;
         let whereabouts = Whereabouts::of(&thread, &thread.frames()?, &self.interpreter.image().path)?;
         match whereabouts {
             Whereabouts::Waiting if self.order.raises => {
@@ -196,12 +209,41 @@ impl Aim<'_> {
     }
 
     fn arm_pending(&self, thread: &Thread, armed: &mut Armed, place: Whereabouts, again: bool) -> Result<()> {
-        let is_first = self.order.whom == Whom::Main && !armed.pending;
+        if self.whom != Whom::Main {
+            return self.arm_relay(thread, armed);
+        }
+        let is_first = !armed.pending;
         if is_first {
             armed.pending = arm::pending(thread, &self.pages, self.function("Py_AddPendingCall")?)?;
         }
         let repeats = matches!(place, Whereabouts::Interruptible | Whereabouts::Locked);
         if repeats && (is_first || again) { arm::wake(thread) } else { Ok(()) }
+    }
+
+    /// Has the main thread trace another one, which then runs the code at its next line (before Python 3.12).
+    fn arm_relay(&self, thread: &Thread, armed: &mut Armed) -> Result<()> {
+        let debugger = thread.debugger();
+        if self.order.raises || self.interpreter.is_debug_build() {
+            return Ok(());
+        }
+        if !armed.relayed {
+            let state = state_of(debugger, self.interpreter, thread)?.state;
+            self.pages.set_word(debugger, word::WORKER, state)?;
+            arm::add_reference(debugger, &self.pages)?;
+            armed.relayed = true;
+        } else if self.pages.word(debugger, word::WORKER)? == 0 {
+            return Ok(());
+        }
+        let main = debugger.main_thread()?;
+        match Whereabouts::of(&main, &main.frames()?, &self.interpreter.image().path)? {
+            Whereabouts::Waiting | Whereabouts::Locked => arm::out_of_wait(&main, &self.pages),
+            Whereabouts::Fragile => Ok(()),
+            _ if armed.pending => Ok(()),
+            _ => {
+                armed.pending = arm::pending(&main, &self.pages, self.function("Py_AddPendingCall")?)?;
+                Ok(())
+            }
+        }
     }
 
     fn arm_at_signals(&self, thread: &Thread, armed: &mut Armed, limit: Duration) -> Result<()> {
@@ -213,7 +255,7 @@ impl Aim<'_> {
     /// As [`Aim::arm`], and in C code that holds the lock where that asks for signals.
     fn arm_within(&self, debugger: &Debugger, armed: &mut Armed, left: Duration) -> Result<()> {
         self.arm(debugger, armed, true)?;
-        let thread = thread_of(debugger, self.order.whom)?;
+        let thread = thread_of(debugger, self.whom)?;
         if armed.certain || is_in_interpreter_loop(&thread.frames()?) {
             return Ok(());
         }
@@ -227,10 +269,56 @@ fn is_in_interpreter_loop(frames: &[Frame]) -> bool {
     frames.first().is_some_and(name)
 }
 
+impl Order {
+    /// The code by which the main thread has another one run the request; `None` where that one can be had directly.
+    fn relay_by_monitoring(&self, debugger: &Debugger, interpreter: &Interpreter) -> Result<Option<String>> {
+        let series = interpreter.version().series();
+        if self.whom == Whom::Main || self.raises || series < (3, 12) {
+            return Ok(None);
+        }
+        let thread = thread_of(debugger, self.whom)?;
+        let place = Whereabouts::of(&thread, &thread.frames()?, &interpreter.image().path)?;
+        if matches!(place, Whereabouts::Waiting | Whereabouts::Locked) {
+            return Ok(None);
+        }
+        let ident = state_of(debugger, interpreter, &thread)?.ident;
+        Ok(Some(self.request.relayed_source(ident)))
+    }
+}
+
+/// What the interpreter knows of a thread.
+fn state_of(debugger: &Debugger, interpreter: &Interpreter, thread: &Thread) -> Result<PythonThread> {
+    let threads = interpreter.threads(debugger)?;
+    let found = threads.into_iter().find(|known| known.tid == Some(thread.tid()));
+    found.ok_or_else(|| Error::NoSuchThread(format!("{} that the interpreter knows", thread.tid())))
+}
+
 impl Aim<'_> {
     fn function(&self, name: &'static str) -> Result<u64> {
         self.interpreter.symbol(name).ok_or(Error::MissingFunction(name))
     }
+}
+
+/// Why a thread has not come to where it could run code.
+fn explanation(debugger: &Debugger, interpreter: &Interpreter, thread: &Thread) -> Result<String> {
+    let doing = activity(&thread.frames()?);
+    let threads = interpreter.threads(debugger).unwrap_or_default();
+    let own = threads.iter().find(|known| known.tid == Some(thread.tid()));
+    let label = match own {
+        Some(own) if own.is_main => format!("the main thread ({})", thread.tid()),
+        Some(own) => format!("thread {} ({})", thread.tid(), own.name.as_deref().unwrap_or("without a name")),
+        None => format!("thread {}", thread.tid()),
+    };
+    let holder = threads.iter().find(|known| known.holds_gil == Some(true));
+    let lock = match (holder.and_then(|holder| holder.tid), holder) {
+        (Some(tid), _) if tid == thread.tid() => "and holds the GIL meanwhile".to_owned(),
+        (Some(tid), Some(holder)) => {
+            let name = holder.name.as_deref().unwrap_or("without a name");
+            format!("and waits without the GIL, which thread {tid} ({name}) holds")
+        }
+        _ => "without the GIL, and cannot be interrupted there".to_owned(),
+    };
+    Ok(format!("{label} is in {doing}, {lock}"))
 }
 
 /// The exception that Ctrl-C raises: a variable of the interpreter's points to it.

@@ -9,8 +9,10 @@ mod hold;
 mod injection;
 mod machine_code;
 mod pages;
+mod request;
 mod whereabouts;
 
 pub(crate) use channel::{Channel, Packet};
 pub(crate) use hold::Hold;
 pub(crate) use injection::{Injection, Order, Whom};
+pub(crate) use request::{Request, literal};

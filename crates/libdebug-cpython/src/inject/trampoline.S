@@ -5,8 +5,9 @@
 #   pending       a pending call of CPython: the main thread makes it, with the GIL, between two bytecodes
 #   interrupted   where a thread stood that waited in a system call without the GIL, or was about to enter a function of
 #                 CPython that may run any Python code, with the GIL: all of its registers are kept
+#   traced        a trace function of CPython's C interface: another thread than the main one, at its next line, with the GIL
 #
-# Both run `body` once in all, and whoever is the last to leave unmaps the pages, out of code that is not in them:
+# They run `body` once in all, and whoever is the last to leave unmaps the pages, out of code that is not in them:
 # `pending` by a jump to munmap, which returns to the interpreter; `interrupted` by a jump to munmap that returns to an
 # rt_sigreturn, which sets all registers from a frame on the stack, as behind a signal's handler.
 #
@@ -41,6 +42,12 @@
     .equ LOCALS_TO_FAST, BLOCK + 8 * 22
     .equ SOURCE, BLOCK + 8 * 23
     .equ INTERRUPT, BLOCK + 8 * 24
+    .equ WORKER, BLOCK + 8 * 32
+    .equ SWAP, BLOCK + 8 * 33
+    .equ SET_TRACE, BLOCK + 8 * 34
+    .equ INTERPRETER, BLOCK + 8 * 35
+    .equ FIRST_STATE, BLOCK + 8 * 36
+    .equ NEXT_STATE, BLOCK + 8 * 37
     .equ FILE_NAME, BLOCK + 8 * 25
     .equ BUILTINS_NAME, BLOCK + 8 * 27
     .equ FRAME_NAME, BLOCK + 8 * 29
@@ -61,7 +68,8 @@ pending:
     push r15
     sub rsp, 8
     lea rbx, [rip + start]
-    call body
+    call work
+leave:
     add rsp, 8
     pop r15
     pop r14
@@ -75,6 +83,22 @@ pending:
     mov rsi, [rip + start + LENGTH]
     jmp [rip + start + MUNMAP]
 1:  ret
+
+    .balign 16
+traced:                             # the thread's own trace function was none, and is none again
+    push rbp
+    push rbx
+    push r12
+    push r13
+    push r14
+    push r15
+    sub rsp, 8
+    lea rbx, [rip + start]
+    xor edi, edi
+    xor esi, esi
+    call [rbx + SET_TRACE]
+    call body
+    jmp leave
 
     .balign 16
 interrupted:
@@ -142,11 +166,11 @@ interrupted:
     jnz 5f
     call [rbx + GIL_ENSURE]
     mov r14d, eax
-    call body
+    call work
     mov edi, r14d
     call [rbx + GIL_RELEASE]
     jmp 5f
-4:  call body
+4:  call work
     test eax, eax
     jns 5f
     mov rax, [r12 + 8 * 15]         # as if the function that was about to begin had returned -1
@@ -183,6 +207,40 @@ interrupted:
     mov rsi, [rbx + LENGTH]
     jmp [rbx + MUNMAP]
 6:  ret
+
+    .balign 16
+work:                               # rbx: the page. For another thread has it traced, once, else is `body`.
+    xor eax, eax
+    xchg rax, [rbx + WORKER]
+    test rax, rax
+    jz body
+    push r12
+    push r13
+    push r14
+    mov r12, rax
+    call [rbx + INTERPRETER]
+    mov rdi, rax
+    call [rbx + FIRST_STATE]
+2:  cmp rax, r12                    # it may have ended meanwhile
+    je 3f
+    test rax, rax
+    jz 4f
+    mov rdi, rax
+    call [rbx + NEXT_STATE]
+    jmp 2b
+3:  mov rdi, r12
+    call [rbx + SWAP]
+    mov r13, rax
+    lea rdi, [rip + traced]
+    xor esi, esi
+    call [rbx + SET_TRACE]
+    mov rdi, r13
+    call [rbx + SWAP]
+4:  xor eax, eax
+    pop r14
+    pop r13
+    pop r12
+    ret
 
     .balign 16
 body:                               # rbx: the page. Answers -1 when the program is to see a KeyboardInterrupt, else 0.

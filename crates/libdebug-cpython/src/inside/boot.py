@@ -74,6 +74,9 @@ class Hurry:
     QUICK = 1e-5
 
     def __init__(self):
+        self.begin()
+
+    def begin(self):
         self.usual = sys.getswitchinterval()
         sys.setswitchinterval(self.QUICK)
 
@@ -217,7 +220,7 @@ def execute(channel, frame, mode, text):
             code = compile(text, CODE, mode, flags_of(frame), True)
             value = eval(code, frame.f_globals, variables.names)
         finally:
-            HURRY.__init__()
+            HURRY.begin()
             for stream in reversed(streams):
                 stream.end()
     except Gone:
@@ -244,16 +247,75 @@ def is_of(frame, number):
     return names.get("FD") == number or getattr(names.get("channel"), "number", None) == number
 
 
-def debugger_of(tracing, number):
-    """Return the debugger of a session that goes on without talking; None if there is none."""
-    found = [getattr(tracing, "__self__", None)]
+def monitors():
+    """Return those of ours that watch for a line (sys.monitoring, since Python 3.12)."""
     monitoring = getattr(sys, "monitoring", None)
+    found = []
     for tool in range(6) if monitoring else ():
         if monitoring.get_tool(tool) == OWN:
             line = monitoring.events.LINE
             callback = monitoring.register_callback(tool, line, None)
             monitoring.register_callback(tool, line, callback)
-            found.append(getattr(getattr(callback, "__self__", None), "debugger", None))
+            found.append(getattr(callback, "__self__", None))
+    return found
+
+
+def begin_to_watch(callback):
+    """Return a tool of sys.monitoring whose line events go to `callback`."""
+    monitoring = sys.monitoring
+    tool = next(tool for tool in range(6) if monitoring.get_tool(tool) is None)
+    monitoring.use_tool_id(tool, OWN)
+    monitoring.register_callback(tool, monitoring.events.LINE, callback)
+    return tool
+
+
+def end_watch(tool, codes=()):
+    monitoring = sys.monitoring
+    for code in codes:
+        monitoring.set_local_events(tool, code, 0)
+    monitoring.set_events(tool, 0)
+    monitoring.register_callback(tool, monitoring.events.LINE, None)
+    monitoring.free_tool_id(tool)
+
+
+class Relay:
+    """Has another thread carry the request out, at its next line."""
+
+    def __init__(self, ident):
+        self.ident = ident
+        self.number = FD  # noqa: F821
+        self.codes = set()
+        frame = sys._current_frames().get(ident)
+        while frame is not None:
+            self.codes.add(frame.f_code)
+            frame = frame.f_back
+        self.tool = begin_to_watch(self.on_line)
+        for code in self.codes:
+            sys.monitoring.set_local_events(self.tool, code, sys.monitoring.events.LINE)
+
+    def on_line(self, code, line):
+        if get_ident() == self.ident and self.tool is not None:
+            self.end()
+            run(sys._getframe(1), RELAYED)  # noqa: F821
+
+    def end(self):
+        tool, self.tool = self.tool, None
+        if tool is not None:
+            end_watch(tool, self.codes)
+
+
+def cancel(number):
+    """Give a relay up that has brought nothing."""
+    for relay in monitors():
+        if getattr(relay, "number", None) == number:
+            relay.end()
+            posix.close(number)
+
+
+def debugger_of(tracing, number):
+    """Return the debugger of a session that goes on without talking; None if there is none."""
+    found = [getattr(tracing, "__self__", None)]
+    found += [getattr(monitor, "debugger", None) for monitor in monitors()]
     for debugger in found:
         if getattr(getattr(debugger, "channel", None), "number", None) == number:
             return debugger
@@ -281,10 +343,10 @@ def interrupt(frame, tracing, number):
     return tracing
 
 
-def serve(frame):
+def serve(frame, request):
     """Carry out the request, and say what came of it."""
     channel = Channel(FD)  # noqa: F821
-    kind, text = REQUEST  # noqa: F821
+    kind, text = request
     while kind != "interrupt" and frame is not None and frame.f_code.co_filename == OWN:
         # The end of another request is still being carried out.
         frame = frame.f_back
@@ -307,6 +369,9 @@ def serve(frame):
         elif kind == "interrupt":
             state["trace"] = interrupt(frame, tracing, int(text))
             done = True
+        elif kind == "cancel":
+            cancel(int(text))
+            done = True
         else:
             done = execute(channel, frame, kind, text)
         if not channel.keeps:
@@ -321,11 +386,23 @@ def serve(frame):
     return state["trace"]
 
 
-HURRY = Hurry()
-TRACE = None
-try:
-    TRACE = serve(sys._getframe().f_back)
-finally:
-    HURRY.end()
-    if TRACE is not None:
-        sys.settrace(TRACE)
+def run(frame, request):
+    """Carry out a request, and have traced what is to be traced afterwards."""
+    global HURRY
+    HURRY = Hurry()
+    trace = None
+    try:
+        trace = serve(frame, request)
+    finally:
+        HURRY.end()
+        if trace is not None:
+            sys.settrace(trace)
+
+
+HURRY = None
+if REQUEST[0] == "relay":  # noqa: F821
+    # This namespace is that of the other thread then.
+    K = True
+    Relay(int(REQUEST[1]))  # noqa: F821
+else:
+    run(sys._getframe().f_back, REQUEST)  # noqa: F821

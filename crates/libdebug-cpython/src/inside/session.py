@@ -12,7 +12,6 @@ OWN = outside["OWN"]  # noqa: F821
 Gone = outside["Gone"]  # noqa: F821
 Locals = outside["Locals"]  # noqa: F821
 Output = outside["Output"]  # noqa: F821
-HURRY = outside["HURRY"]  # noqa: F821
 
 
 class Terminal(Output):
@@ -30,7 +29,7 @@ class Terminal(Output):
         self.flush()
         prompt, self.pending = self.pending + prompt, ""
         self.channel.send("p", prompt)
-        HURRY.end()
+        outside["HURRY"].end()  # noqa: F821
         while True:
             kind, text = self.channel.receive()
             if kind == "l":
@@ -384,10 +383,7 @@ class Monitor:
         self.debugger = debugger
         self.wanted = (file, line)
         self.monitoring = sys.monitoring
-        tools = [tool for tool in range(6) if self.monitoring.get_tool(tool) is None]
-        self.tool = tools[0]
-        self.monitoring.use_tool_id(self.tool, OWN)
-        self.monitoring.register_callback(self.tool, self.monitoring.events.LINE, self.on_line)
+        self.tool = outside["begin_to_watch"](self.on_line)  # noqa: F821
         self.monitoring.set_events(self.tool, self.monitoring.events.LINE)
         self.monitoring.restart_events()
         self.busy = False
@@ -409,9 +405,7 @@ class Monitor:
         return None
 
     def end(self):
-        self.monitoring.set_events(self.tool, 0)
-        self.monitoring.register_callback(self.tool, self.monitoring.events.LINE, None)
-        self.monitoring.free_tool_id(self.tool)
+        outside["end_watch"](self.tool)  # noqa: F821
 
 
 def is_file(path, wanted):
