@@ -168,3 +168,33 @@ def test_a_stopped_program_stays_stopped(python: Interpreter) -> None:
         os.kill(child.pid, signal.SIGCONT)
         assert value(child.pid, "marker") == "sleep"
         assert let_end(child) == 42
+
+
+@every_python
+def test_code_runs_in_the_thread_that_was_chosen(python: Interpreter) -> None:
+    with running(python, "states.py", "workers") as child:
+        before = belongings(child.pid)
+        for name in ("nap", "take", "limited", "receive", "event", "choose", "wait"):
+            assert value(child.pid, MARKER, "--thread", name) == name
+            assert value(child.pid, "__import__('threading').current_thread().name", "-T", name) == name
+        tid = value(child.pid, "__import__('threading').get_native_id()", "--thread", "take")
+        assert value(child.pid, MARKER, "--thread", str(tid)) == "take"
+        done = libdebug_python(child.pid, "--thread", "nobody", "--eval", "1")
+        assert done.returncode == 125
+        assert "limited" in done.stderr
+        assert settled(child.pid, before)
+        assert let_end(child) == 42
+
+
+@every_python
+def test_code_runs_in_a_thread_that_is_busy(python: Interpreter) -> None:
+    with running(python, "states.py", "workers", "busy") as child:
+        before = belongings(child.pid)
+        for _ in range(5):
+            assert value(child.pid, MARKER, "--thread", "spin") == "spin"
+        assert libdebug_python(child.pid, "--thread", "spin", "--exec", "count = -10**9").returncode == 0
+        assert value(child.pid, "count < 0", "--thread", "spin")
+        assert libdebug_python(child.pid, "--thread", "spin", "--exec", "exit(3)").returncode == 1
+        assert value(child.pid, MARKER, "--thread", "nap") == "nap"
+        assert settled(child.pid, before)
+        assert let_end(child) == 42

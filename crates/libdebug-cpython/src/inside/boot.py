@@ -135,6 +135,46 @@ class Output:
             pass
 
 
+class Input:
+    """Stands in for sys.stdin: this thread reads nothing of the program's, and does not close it (as exit() does)."""
+
+    def __init__(self, channel):
+        self.channel = channel
+        self.previous = None
+
+    def begin(self):
+        self.previous = sys.stdin
+        sys.stdin = self
+
+    def end(self):
+        if sys.stdin is self:
+            sys.stdin = self.previous
+
+    def ask(self):
+        return ""
+
+    def readline(self, limit=-1):
+        return self.ask() if get_ident() == self.channel.thread else self.previous.readline(limit)
+
+    def read(self, size=-1):
+        return self.ask() if get_ident() == self.channel.thread else self.previous.read(size)
+
+    def close(self):
+        if get_ident() != self.channel.thread:
+            self.previous.close()
+
+    def fileno(self):
+        if get_ident() == self.channel.thread:
+            raise OSError("this input is no file")
+        return self.previous.fileno()
+
+    def __iter__(self):
+        return iter(self.readline, "") if get_ident() == self.channel.thread else iter(self.previous)
+
+    def __getattr__(self, name):
+        return getattr(self.previous, name)
+
+
 def told(kind, value, trace):
     """Return an exception as Python shows it, without our own frames."""
     while trace is not None and trace.tb_frame.f_code.co_filename == OWN:
@@ -211,7 +251,7 @@ def flags_of(frame):
 def execute(channel, frame, mode, text):
     """Run one piece of code; answer whether it has come to its end."""
     HURRY.end()
-    streams = [Output(channel, "stdout", "o"), Output(channel, "stderr", "e")]
+    streams = [Input(channel), Output(channel, "stdout", "o"), Output(channel, "stderr", "e")]
     variables = Locals(frame)
     try:
         for stream in streams:

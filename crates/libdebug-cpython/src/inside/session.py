@@ -48,29 +48,16 @@ class Terminal(Output):
             self.channel.send(self.kind, text)
 
 
-class Input:
-    """Stands in for sys.stdin: for this thread the debugger's terminal, for all others what was there."""
+class Typed(outside["Input"]):  # noqa: F821
+    """Stands in for sys.stdin: for this thread the debugger's terminal."""
 
     def __init__(self, terminal):
+        super().__init__(terminal.channel)
         self.terminal = terminal
         self.complete = lambda text: []
-        self.previous = None
 
-    def begin(self):
-        self.previous = sys.stdin
-        sys.stdin = self
-
-    def readline(self, limit=-1):
-        if get_ident() != self.terminal.channel.thread:
-            return self.previous.readline(limit)
+    def ask(self):
         return self.terminal.ask("", self.complete)
-
-    def __getattr__(self, name):
-        return getattr(self.previous, name)
-
-    def put_back(self):
-        if sys.stdin is self:
-            sys.stdin = self.previous
 
 
 class Streams:
@@ -80,7 +67,7 @@ class Streams:
         self.channel = channel
         self.terminal = Terminal(channel, "stdout", "o")
         self.errors = Terminal(channel, "stderr", "o")
-        self.input = Input(self.terminal)
+        self.input = Typed(self.terminal)
 
     def begin(self):
         self.channel.thread = get_ident()
@@ -88,7 +75,7 @@ class Streams:
             stream.begin()
 
     def put_back(self):
-        self.input.put_back()
+        self.input.end()
         for stream in (self.errors, self.terminal):
             try:
                 stream.put_back()
