@@ -5,7 +5,9 @@ use std::path::Path;
 use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
-use libdebug::{Pid, Signal, SignalMask, Tid, await_ending_signal, block_ending_signals, unblock_ending_signals};
+use libdebug::{
+    Pid, Signal, SignalMask, Tid, await_ending_signal, block_ending_signals, unblock_ending_signals,
+};
 use libdebug_cpython::{Executor, Outcome, Piece, PythonProgram, Talk};
 use serde_json::{Value, json};
 
@@ -63,9 +65,7 @@ pub(crate) fn execute(arguments: &PythonArguments, action: &Action) -> Result<u8
             executor.eval(expression).map(|outcome| tell(&outcome))
         }
         Action::Exec(code) => executor.exec_with(code, &mut print).map(|outcome| show(&outcome)),
-        Action::Eval(expression) => {
-            executor.eval_with(expression, &mut print).map(|outcome| show(&outcome))
-        }
+        Action::Eval(expression) => executor.eval_with(expression, &mut print).map(|outcome| show(&outcome)),
         Action::Talk(talk) => executor.talk(talk, &mut Prompt::new()).map(|()| Ok(0)),
     };
     drop(keys);
@@ -87,7 +87,8 @@ pub(crate) fn thread_called(pid: Pid, name: &str) -> Result<Tid> {
     let number = name.parse::<u64>().ok();
     let is_meant = |thread: &&libdebug_cpython::PythonThread| {
         let tid = thread.tid.and_then(|tid| u64::try_from(tid.0).ok());
-        thread.name.as_deref() == Some(name) || number.is_some_and(|number| tid == Some(number) || thread.ident == number)
+        thread.name.as_deref() == Some(name)
+            || number.is_some_and(|number| tid == Some(number) || thread.ident == number)
     };
     let named = |thread: &libdebug_cpython::PythonThread| {
         format!("{} {}", thread.tid.map_or(0, |tid| tid.0), thread.name.as_deref().unwrap_or("(no name)"))

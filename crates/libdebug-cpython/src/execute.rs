@@ -167,7 +167,7 @@ impl Executor {
         }
         let order = Order { raises: true, ..self.order("interrupt", &number.to_string()) };
         let injection = Injection::begin(self.hold()?, &order, &|| Ok(()))?;
-        while !matches!(injection.channel.receive(None).map_err(Error::Channel)?, Some(Packet::Ended(_)) | None) {}
+        injection.finish(true)?;
         injection.clear()
     }
 
@@ -204,7 +204,9 @@ impl Executor {
         self.current.store(injection.pages.descriptor, Ordering::Release);
         let done = act(&injection);
         self.current.store(NONE, Ordering::Release);
-        injection.hold.give_back()?;
+        injection.finish(done.is_ok())?;
+        // An interruption that is on its way takes its own things back.
+        drop(self.interrupting.lock());
         done
     }
 

@@ -16,7 +16,7 @@ create_exception!(
     libdebug._native,
     PythonBusyError,
     PyTimeoutError,
-    "The program did not come to a place where its interpreter can run code; the text says what it does instead."
+    "The program did not come to a place where it can run code; the text says what it does instead."
 );
 
 /// What was printed, the exception's traceback, and of an expression repr and JSON.
@@ -31,7 +31,8 @@ impl PythonCore {
         timeout: f64,
         act: impl FnOnce(&Executor) -> Result<T, Error> + Send,
     ) -> PyResult<T> {
-        let limit = Duration::try_from_secs_f64(timeout).map_err(|error| PyValueError::new_err(error.to_string()))?;
+        let limit =
+            Duration::try_from_secs_f64(timeout).map_err(|error| PyValueError::new_err(error.to_string()))?;
         let (place, host) = (self.place()?, Arc::new(PythonHost::new()?));
         let executor = match &*place {
             Place::Alone { program, .. } => Executor::attach(program.pid()),

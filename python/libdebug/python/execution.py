@@ -34,13 +34,13 @@ class PythonValue:
 
     Attributes:
         repr: its `repr()` there.
-        json: the value itself where JSON has such values (None, bool, int, float, str, lists and dicts of them; tuples
-            come as lists), else None.
+        json: the value itself where JSON has such values (None, bool, int, float, str, lists and dicts of
+            them; tuples come as lists), else None.
         is_json: whether it is such a value.
         output: what was printed meanwhile.
 
     Example:
-        >>> print(PythonValue("{'a': 1}", {"a": 1}, True))
+        >>> print(PythonValue("{'a': 1}", {"a": 1}, is_json=True))
         {'a': 1}
     """
 
@@ -63,9 +63,9 @@ class Execution:
     def exec(self, code: str, *, thread: str | int | PythonThread | None = None, timeout: float = 5.0) -> str:
         """Execute statements in the frame that a thread executes, and return what they print.
 
-        They run in the program, with that frame's globals and locals; what they assign stays. The program's interpreter
-        runs them where it runs handlers of signals, and a program that waits in a system call is woken for it. Ctrl-C
-        here interrupts them.
+        They run in the program, with that frame's globals and locals; what they assign stays. The program's
+        interpreter runs them where it runs handlers of signals, and a program that waits in a system call is
+        woken for it. Ctrl-C here interrupts them.
 
         Args:
             code: the statements.
@@ -74,9 +74,9 @@ class Execution:
 
         Raises:
             PythonExecutionError: they have raised an exception; a `RuntimeError`.
-            PythonBusyError: the program did not come to a place where its interpreter can run code, and the code is not
-                going to run any more; a `TimeoutError`.
-            PythonStateError: the program is stopped, ends, or is no interpreter that can run code; a `RuntimeError`.
+            PythonBusyError: the program did not come to a place where its interpreter can run code, and the
+                code is not going to run any more; a `TimeoutError`.
+            PythonStateError: the program is stopped, ends, or cannot run code now; a `RuntimeError`.
             ValueError: there is no such thread.
         """
         output, raised, _, _ = self._core.exec(code, self._tid(thread), timeout)
@@ -101,10 +101,10 @@ class Execution:
         if raised is not None or text is None:
             raise PythonExecutionError(raised or "", output)
         if encoded is None:
-            return PythonValue(text, None, False, output)
+            return PythonValue(text, None, is_json=False, output=output)
         import json
 
-        return PythonValue(text, json.loads(encoded), True, output)
+        return PythonValue(text, json.loads(encoded), is_json=True, output=output)
 
     def pdb(self, *, thread: str | int | PythonThread | None = None, timeout: float = 5.0) -> None:
         """Open pdb in the frame that a thread executes, at this process's terminal or standard input.
@@ -118,7 +118,7 @@ class Execution:
         Raises:
             PythonBusyError, PythonStateError, ValueError: as in `exec`.
         """
-        self._core.talk(self._tid(thread), timeout, False)
+        self._core.talk(self._tid(thread), timeout, console=False)
 
     def console(self, *, thread: str | int | PythonThread | None = None, timeout: float = 5.0) -> None:
         """Open an interactive console in the frame that a thread executes; Ctrl-D leaves it.
@@ -130,10 +130,10 @@ class Execution:
         Raises:
             PythonBusyError, PythonStateError, ValueError: as in `exec`.
         """
-        self._core.talk(self._tid(thread), timeout, True)
+        self._core.talk(self._tid(thread), timeout, console=True)
 
     def pdb_at(self, file: str, line: int, *, timeout: float = 5.0) -> None:
-        """Open pdb when a line is reached, at this process's terminal or standard input; Ctrl-C ends the wait.
+        """Open pdb when a line is reached, at this process's terminal or standard input.
 
         Args:
             file: the file's path, or its end.
@@ -143,4 +143,4 @@ class Execution:
         Raises:
             PythonBusyError, PythonStateError: as in `exec`; also where no code is at that line.
         """
-        self._core.talk(None, timeout, False, (file, line))
+        self._core.talk(None, timeout, console=False, place=(file, line))

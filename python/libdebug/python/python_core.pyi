@@ -16,7 +16,7 @@ class UnsupportedPythonError(ValueError):
     """The process is no Python program that can be looked into; the text says what it is."""
 
 class PythonBusyError(TimeoutError):
-    """The program did not come to a place where its interpreter can run code; the text says what it does instead."""
+    """The program did not come to a place where it can run code; the text says what it does instead."""
 
 class PythonStateError(RuntimeError):
     """The interpreter is not in a state in which this can be done."""

@@ -3,7 +3,9 @@
 use std::sync::mpsc;
 use std::time::Duration;
 
-use libdebug::{Access, BreakpointKind, BreakpointSpec, Debugger, Error as DebuggerError, RegisterValue, Thread};
+use libdebug::{
+    Access, BreakpointKind, BreakpointSpec, Debugger, Error as DebuggerError, RegisterValue, Thread,
+};
 
 use crate::error::{Error, Result};
 use crate::inject::block::{BLOCK, word};
@@ -76,29 +78,44 @@ fn call_shortly(thread: &Thread, function: u64, arguments: &[u64]) -> Result<u64
 }
 
 /// Lets the process run until `thread` is about to enter `function`, which CPython calls with its lock where any Python code
-/// may run, and has the thread run our code before. `arrived` tells of somebody else's success, which ends the wait as well.
+/// may run, and has the thread run our code before.
 ///
 /// A debug register waits there: no code is changed, and only this thread stops.
-pub(crate) fn before_function(thread: &Thread, pages: &Pages, function: u64, limit: Duration) -> Result<bool> {
+pub(crate) fn before_function(
+    thread: &Thread,
+    pages: &Pages,
+    function: u64,
+    limit: Duration,
+) -> Result<bool> {
     let debugger = thread.debugger();
     let kind = BreakpointKind::Hardware { access: Access::Execute, length: 1 };
     let spec = BreakpointSpec { kind, thread: Some(thread.tid()), ..BreakpointSpec::at(function) };
     let breakpoint = debugger.set_breakpoint(spec)?;
-    debugger.cont()?;
-    let waited = debugger.wait_timeout(limit);
-    if let Err(DebuggerError::Timeout { .. }) = &waited {
-        debugger.interrupt()?;
-        debugger.wait()?;
-    }
+    let waited = run_for(debugger, limit);
     let hit = breakpoint.hit_on(thread)?;
     breakpoint.remove()?;
-    match waited {
-        Ok(()) | Err(DebuggerError::Timeout { .. }) if hit && pages.is_open(debugger) => {
-            pages.set_word(debugger, word::GIL_ENSURE, 0)?;
-            go_to(thread, pages)?;
-            Ok(true)
+    waited?;
+    if !hit || !pages.is_open(debugger) {
+        return Ok(false);
+    }
+    pages.set_word(debugger, word::GIL_ENSURE, 0)?;
+    go_to(thread, pages)?;
+    Ok(true)
+}
+
+/// Lets the stopped process run for a moment.
+pub(crate) fn run_on(debugger: &Debugger) -> Result<()> {
+    run_for(debugger, Duration::from_millis(1))
+}
+
+/// Lets the stopped process run until it stops by itself, at most for a time; it is stopped afterwards.
+fn run_for(debugger: &Debugger, limit: Duration) -> Result<()> {
+    debugger.cont()?;
+    match debugger.wait_timeout(limit) {
+        Err(DebuggerError::Timeout { .. }) => {
+            debugger.interrupt()?;
+            Ok(debugger.wait()?)
         }
-        Ok(()) | Err(DebuggerError::Timeout { .. }) => Ok(false),
-        Err(error) => Err(error.into()),
+        waited => Ok(waited?),
     }
 }

@@ -120,13 +120,16 @@ mod tests {
     fn long_text_comes_in_one_piece() {
         let (one, other) = UnixDatagram::pair().unwrap();
         let (one, other) = (Channel::new(one.into()), Channel::new(other.into()));
-        let text = "ab\u{e9}".repeat(CHUNK);
+        let text = &"ab\u{e9}".repeat(CHUNK);
         std::thread::scope(|scope| {
-            scope.spawn(|| one.send(b'o', &text).unwrap());
+            scope.spawn(move || {
+                one.send(b'o', text).unwrap();
+                one.send(b'q', "0").unwrap();
+            });
             assert_eq!(other.receive(None).unwrap(), Some(Packet::Output(text.clone())));
+            assert_eq!(other.receive(None).unwrap(), Some(Packet::Ended(true)));
         });
-        one.send(b'q', "0").unwrap();
-        assert_eq!(other.receive(None).unwrap(), Some(Packet::Ended(true)));
+        assert_eq!(other.receive(None).unwrap(), None);
     }
 
     #[test]

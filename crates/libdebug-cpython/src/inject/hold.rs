@@ -3,9 +3,11 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use libdebug::{Debugger, Host, Pid, ProcessView};
+use libdebug::{Debugger, Host, Pid, ProcessView, Thread};
 
 use crate::error::{Error, Result};
+use crate::inject::arm;
+use crate::inject::pages::Pages;
 use crate::interpreter::Interpreter;
 
 /// How the process is stopped and let go.
@@ -35,14 +37,17 @@ impl Hold {
         let Some(pid) = self.debugger_pid() else { return Ok(()) };
         let status = std::fs::read_to_string(Path::new("/proc").join(pid.to_string()).join("status"));
         let status = status.unwrap_or_default();
-        let value = |name: &str| {
-            status.lines().find_map(|line| line.strip_prefix(name)).map_or("", str::trim)
-        };
+        let value =
+            |name: &str| status.lines().find_map(|line| line.strip_prefix(name)).map_or("", str::trim);
         if matches!(self, Self::Attach { .. }) && value("State:").starts_with('T') {
-            return Err(Error::NotNow(format!("process {pid} is stopped, as by SIGSTOP or Ctrl-Z: continue it first")));
+            return Err(Error::NotNow(format!(
+                "process {pid} is stopped, as by SIGSTOP or Ctrl-Z: continue it first"
+            )));
         }
         if value("x86_Thread_features:").split(' ').any(|feature| feature == "shstk") {
-            return Err(Error::NotNow(format!("process {pid} has a shadow stack, which code from outside would break")));
+            return Err(Error::NotNow(format!(
+                "process {pid} has a shadow stack, which code from outside would break"
+            )));
         }
         Ok(())
     }
@@ -89,11 +94,17 @@ impl Hold {
         Ok(())
     }
 
-    /// At the end: whoever debugs the process finds it stopped, as it was.
-    pub(crate) fn give_back(&self) -> Result<()> {
-        if let Self::Lent(debugger) = self {
-            debugger.interrupt()?;
-            debugger.wait()?;
+    /// At the end: whoever debugs the process finds it stopped, as it was, and no thread still in our pages.
+    pub(crate) fn give_back(&self, pages: &Pages) -> Result<()> {
+        let Self::Lent(debugger) = self else { return Ok(()) };
+        self.stop()?;
+        for _ in 0..100 {
+            let is_inside =
+                |thread: &Thread| !thread.is_dead() && thread.pc().is_ok_and(|pc| pages.contains(pc));
+            if !debugger.threads().iter().any(is_inside) {
+                break;
+            }
+            arm::run_on(debugger)?;
         }
         Ok(())
     }

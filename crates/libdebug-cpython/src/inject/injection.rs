@@ -7,13 +7,13 @@ use std::time::{Duration, Instant};
 use libdebug::{Debugger, Frame, Thread, Tid};
 
 use crate::error::{Error, Result};
+use crate::inject::arm;
 use crate::inject::block::{Block, Claim, word};
 use crate::inject::channel::{Channel, Packet};
 use crate::inject::hold::Hold;
 use crate::inject::pages::Pages;
-use crate::inject::whereabouts::{Whereabouts, activity};
-use crate::inject::arm;
 use crate::inject::request::Request;
+use crate::inject::whereabouts::{Whereabouts, activity};
 use crate::interpreter::{Interpreter, Phase};
 use crate::threads::PythonThread;
 
@@ -152,16 +152,31 @@ impl Injection {
         })
     }
 
+    /// Waits until the program has closed its end, if the request has come to its end, and gives the process back.
+    pub(crate) fn finish(&self, ended: bool) -> Result<()> {
+        let mut is_open = ended;
+        while is_open {
+            is_open = match self.channel.receive(None) {
+                Err(error) if error.kind() != io::ErrorKind::Interrupted => return Err(Error::Channel(error)),
+                received => !matches!(received, Ok(None)),
+            };
+        }
+        self.hold.give_back(&self.pages)
+    }
+
     /// Takes the pages of an order that `raises` back, once it has run and nobody is in them.
     pub(crate) fn clear(&self) -> Result<()> {
         self.hold.stopped(|debugger| {
-            let is_inside = |thread: &Thread| thread.pc().is_ok_and(|pc| self.pages.contains(pc));
-            let threads: Vec<_> = debugger.threads().into_iter().filter(|thread| !thread.is_dead()).collect();
-            let is_left = self.pages.word(debugger, word::REFERENCES)? == 1 && !threads.iter().any(is_inside);
-            match debugger.main_thread()? {
-                thread if is_left && !thread.is_dead() => self.pages.unmap(&thread),
-                _ => Ok(()),
+            let is_inside =
+                |thread: &Thread| !thread.is_dead() && thread.pc().is_ok_and(|pc| self.pages.contains(pc));
+            for _ in 0..100 {
+                let is_left = self.pages.word(debugger, word::REFERENCES)? == 1;
+                if is_left && !debugger.threads().iter().any(is_inside) {
+                    return self.pages.unmap(&debugger.main_thread()?);
+                }
+                arm::run_on(debugger)?;
             }
+            Ok(())
         })
     }
 
@@ -334,7 +349,8 @@ fn thread_of(debugger: &Debugger, whom: Whom) -> Result<Thread> {
     match whom {
         Whom::Main => Ok(debugger.main_thread()?),
         Whom::Tid(tid) => {
-            let found = debugger.threads().into_iter().find(|thread| thread.tid() == tid && !thread.is_dead());
+            let found =
+                debugger.threads().into_iter().find(|thread| thread.tid() == tid && !thread.is_dead());
             found.ok_or_else(|| Error::NoSuchThread(tid.to_string()))
         }
     }
@@ -343,9 +359,9 @@ fn thread_of(debugger: &Debugger, whom: Whom) -> Result<Thread> {
 /// Refuses an interpreter that cannot run code now.
 fn check_phase(debugger: &Debugger, interpreter: &Interpreter) -> Result<()> {
     match interpreter.phase(debugger)? {
-        _ if interpreter.is_free_threaded() => {
-            Err(Error::NotNow("a free-threaded interpreter has other safe points, which are not known yet".into()))
-        }
+        _ if interpreter.is_free_threaded() => Err(Error::NotNow(
+            "a free-threaded interpreter has other safe points, which are not known yet".into(),
+        )),
         Phase::Starting => Err(Error::NotInitialized(interpreter.pid())),
         Phase::Finalizing => Err(Error::NotNow("the interpreter is being finalized".into())),
         Phase::Running => Ok(()),

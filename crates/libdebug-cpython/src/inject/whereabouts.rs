@@ -118,7 +118,10 @@ fn is_one_of(symbol: &str, names: &[&str]) -> bool {
 }
 
 fn file_name(path: &str) -> &str {
-    Path::new(path.trim_end_matches(" (deleted)")).file_name().and_then(|name| name.to_str()).unwrap_or_default()
+    Path::new(path.trim_end_matches(" (deleted)"))
+        .file_name()
+        .and_then(|name| name.to_str())
+        .unwrap_or_default()
 }
 
 /// Whether a mapped file is the C library, or a part of it.

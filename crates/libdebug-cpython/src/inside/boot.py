@@ -367,13 +367,21 @@ def interrupt(frame, tracing, number):
 
     Return what is to be traced with then.
     """
-    busy = frame.f_code.co_filename != OWN
-    walk = frame
+    walk, executes = frame, False
     while walk is not None:
+        executes = executes or walk.f_code.co_filename == CODE
         if is_of(walk, number):
-            if busy:
-                globals()["X"] = True
-            return tracing
+            name = walk.f_code.co_name
+            if name == "trace_dispatch":
+                # In the middle of our own work: it looks at this.
+                walk.f_locals["self"].stops_soon = True
+                return tracing
+            if name == "interaction" and frame.f_code.co_filename != OWN:
+                executes = True
+            if name in ("interaction", "execute", "converse"):
+                if executes:
+                    globals()["X"] = True
+                return tracing
         walk = walk.f_back
     debugger = debugger_of(tracing, number)
     if debugger is not None:
@@ -403,7 +411,13 @@ def serve(frame, request):
             channel.send("x", "no Python code is being executed in this thread\n", True)
             done = False
         elif kind == "session":
-            names = {"__name__": OWN, "channel": channel, "frame": frame, "state": state, "outside": globals()}
+            names = {
+                "__name__": OWN,
+                "channel": channel,
+                "frame": frame,
+                "state": state,
+                "outside": globals(),
+            }
             exec(compile(text, OWN, "exec"), names)
             done = True
         elif kind == "interrupt":
@@ -415,6 +429,7 @@ def serve(frame, request):
         else:
             done = execute(channel, frame, kind, text)
         if not channel.keeps:
+            HURRY.end()
             channel.send("q", "0" if done else "1")
     except Gone:
         pass

@@ -169,6 +169,7 @@ def make_debugger(base):
             self.kept = []
             self.passed = 0
             self.monitor = None
+            self.stops_soon = False
             self.streams = Streams(channel)
             self.streams.input.complete = self.complete_text
             missing = object()
@@ -263,6 +264,9 @@ def make_debugger(base):
                 super().interaction(frame, *rest)
             except Gone:
                 self.leaving = True
+            except KeyboardInterrupt:
+                # Ctrl-C at the debugger's terminal, which came too late for the command.
+                pass
             finally:
                 self.keep_changes(frame)
                 self.streams.put_back()
@@ -302,6 +306,9 @@ def make_debugger(base):
             if self.leaving or not self.is_watched():
                 self.end()
                 return None
+            if self.stops_soon:
+                self.stops_soon = False
+                self.set_step()
             try:
                 following = super().trace_dispatch(frame, event, arg)
             except Gone:
@@ -406,7 +413,9 @@ def lie_in_wait(debugger, frame, text):
         debugger.monitor = Monitor(debugger, file, int(line))
         debugger._set_stopinfo(None, None, -1)
     else:
-        known = [module.__file__ for module in list(sys.modules.values()) if getattr(module, "__file__", None)]
+        known = [
+            module.__file__ for module in list(sys.modules.values()) if getattr(module, "__file__", None)
+        ]
         walk = frame
         while walk is not None:
             known.insert(0, walk.f_code.co_filename)
