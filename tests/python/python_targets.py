@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import os
 import subprocess
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -64,6 +63,15 @@ def tracer_of(pid: int) -> int:
 
 def children_of(pid: int) -> list[int]:
     """Return the pids of a process's children."""
-    tasks = os.listdir(f"/proc/{pid}/task")
-    lists = (Path(f"/proc/{pid}/task/{tid}/children").read_text().split() for tid in tasks)
+    lists = (Path(f"/proc/{pid}/task/{tid}/children").read_text().split() for tid in tasks_of(pid))
     return [int(child) for children in lists for child in children]
+
+
+def executable_of(pid: int) -> str:
+    """Return the file that a process executes."""
+    return str(Path(f"/proc/{pid}/exe").readlink())
+
+
+def tasks_of(pid: int) -> set[int]:
+    """Return the tids of a process's threads."""
+    return {int(task.name) for task in Path(f"/proc/{pid}/task").iterdir()}

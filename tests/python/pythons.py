@@ -17,11 +17,13 @@ import pytest
 # What can be looked into, by major and minor number.
 SERIES = [(3, minor) for minor in range(8, 16)]
 
+# Some distributions' interpreters come without the module that knows how they were built.
 PROBE = """
 import sys, json
 try:
     from sysconfig import get_config_var
-except ImportError:
+    get_config_var("INCLUDEPY")
+except Exception:
     get_config_var = lambda name: None
 print(json.dumps({
     "version": list(sys.version_info[:3]),
@@ -108,7 +110,7 @@ def unsupported() -> list[Interpreter]:
 
 
 def every() -> list[object]:
-    """Return a test's parameters: each interpreter that can be looked into, and a skip for each series without one."""
+    """Return a test's parameters: each interpreter that can be looked into; a skip for a series without."""
     parameters: list[object] = [pytest.param(python, id=python.label) for python in supported()]
     there = {python.series for python in supported()}
     for series in SERIES:

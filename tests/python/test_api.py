@@ -22,9 +22,11 @@ INNER = {
     "libdebug.data": "symbol_table",
     "libdebug.debugger": (
         "children events gdb_script handling handling_core internal_debugger main_thread migration "
-        "migration_core program seeing snapshots source source_core syscall_recorder syscall_trace time_limit"
+        "live_python migration_core program seeing snapshots source source_core syscall_recorder "
+        "syscall_trace time_limit"
     ),
     "libdebug.memory": "live_maps memory_core",
+    "libdebug.python": "frames program python_core",
     "libdebug.state": "seeing stack thread_handlers thread_snapshots",
     "libdebug.utils": (
         "colours log_handler memory_printing pprint_frames pretty signal_utils symbol_servers "

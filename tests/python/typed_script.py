@@ -283,6 +283,7 @@ def maps_and_symbols(d: Debugger) -> None:
     flags: list[bool] = [symbol.is_external, symbol.is_named("main")]
     print(numbers, texts, few, flags, symbol.start, symbol.end, symbol.name, symbol.linkage_name)
     print(symbol.backing_file, symbol.reference_file, symbol.reference_build_id, one.parse("…"))
+    print(d.attach_python(1).version >= (3, 11), None if d.python is None else d.python.stack()[0])
     print(d.source_line(0x1000), d.line_addresses("file.c", 1), d.variable("name"), d.variables(), d.image())
     print(d.call("main"), d.invoke_syscall("getpid"), d.disasm("main", 3, "binary"))
     print(stack_unwinding_provider("amd64").get_return_address(d.threads[0], maps))

@@ -315,6 +315,7 @@ NEW_CLASSES: dict[str, list[str]] = {
     "libdebug.data.signal_info": ["SignalInfo"],
     "libdebug.data.source_line": ["InlinedCall", "SourceLine"],
     "libdebug.data.variable": ["Enumerator", "Variable"],
+    "libdebug.python": ["PythonFrame", "PythonProgram", "PythonThread", "PythonVersion"],
 }
 
 _OURS_UNTIL = "(delims, occurences=1, drop=False, timeout=..., optional=False, *, occurrences=None)"
@@ -353,7 +354,8 @@ _LIST = "append clear copy count extend index insert pop remove reverse sort"
 #: What only this package has: class -> names.
 NEW: dict[str, str] = {
     "Debugger": (
-        f"{_DOCUMENTED} {_LOOKING} aslr follow_children inherit_handlers image line_addresses on_exec "
+        f"{_DOCUMENTED} {_LOOKING} aslr attach_python follow_children inherit_handlers image line_addresses "
+        "on_exec python "
         "resolve_position pprint_syscalls_decoded source_line trace_syscalls variable wait_child"
     ),
     "ThreadContext": f"{_DOCUMENTED} {_LOOKING} {_OWN_HANDLERS}",

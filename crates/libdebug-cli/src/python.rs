@@ -11,7 +11,11 @@ use libdebug_cpython::{
 use serde_json::{Value, json};
 
 use crate::arguments::{LookArguments, PythonArguments};
+use crate::ending::Endings;
 use crate::execute::{Action, execute};
+
+/// What a shell shows for a program that SIGINT has ended.
+const INTERRUPTED: i32 = 130;
 
 pub(crate) fn python(arguments: &PythonArguments) -> Result<u8> {
     match Action::of(&arguments.act)? {
@@ -22,10 +26,16 @@ pub(crate) fn python(arguments: &PythonArguments) -> Result<u8> {
 
 /// Shows what the program is and what its threads execute.
 fn look(program: &PythonProgram, arguments: &LookArguments) -> Result<u8> {
+    let stacks = {
+        // The host of a console script would hear of Ctrl-C only afterwards.
+        let endings = Endings::hold();
+        endings.on_first(|| std::process::exit(INTERRUPTED));
+        stacks(program, arguments.native)?
+    };
     let shown = Shown {
         executable: program.executable()?.to_string_lossy().into_owned(),
         phase: program.phase()?,
-        stacks: if arguments.native { program.stacks()? } else { plain(program.threads()?) },
+        stacks,
     };
     let interpreter = program.interpreter();
     let text =
@@ -34,12 +44,11 @@ fn look(program: &PythonProgram, arguments: &LookArguments) -> Result<u8> {
     Ok(0)
 }
 
-fn plain(threads: Vec<PythonThread>) -> Vec<ThreadStack> {
-    let stack = |thread: PythonThread| ThreadStack {
-        frames: thread.frames.iter().cloned().map(StackFrame::Python).collect(),
-        thread,
-    };
-    threads.into_iter().map(stack).collect()
+fn stacks(program: &PythonProgram, native: bool) -> Result<Vec<ThreadStack>> {
+    if native {
+        return Ok(program.stacks()?);
+    }
+    Ok(program.threads()?.into_iter().map(ThreadStack::without_native).collect())
 }
 
 /// What is shown of a program.
@@ -109,7 +118,7 @@ fn remarks(interpreter: &Interpreter, phase: Phase) -> String {
 fn heading(thread: &PythonThread) -> String {
     let mut text = match thread.tid {
         Some(tid) => format!("thread {tid}"),
-        None => "a thread state without a thread".to_owned(),
+        None => format!("thread of ident {:#x}", thread.ident),
     };
     if let Some(name) = &thread.name {
         text += &format!(" {name:?}");

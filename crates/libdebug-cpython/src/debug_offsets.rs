@@ -281,3 +281,58 @@ impl<'a> DebugOffsets<'a> {
         })
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// What an interpreter of that series has at the start of its runtime, if each offset is its own place.
+    fn numbered(minor: u8, free_threaded: u64) -> Vec<u8> {
+        let mut bytes = COOKIE.to_vec();
+        bytes.extend(u64::from(u32::from_be_bytes([3, minor, 1, 0xf0])).to_le_bytes());
+        bytes.extend(free_threaded.to_le_bytes());
+        (0..125_u64).for_each(|place| bytes.extend((place * 8).to_le_bytes()));
+        bytes
+    }
+
+    #[test]
+    fn offsets_are_found_by_their_names() {
+        for (minor, locals, script_path_size) in [(13, 29, None), (14, 32, Some(91)), (15, 40, Some(107))] {
+            let bytes = numbered(minor, 0);
+            let offsets = DebugOffsets::new(&bytes).unwrap();
+            assert_eq!(offsets.get("runtime", "size"), Some(0));
+            assert_eq!(offsets.get("frame", "locals"), Some(locals * 8), "3.{minor}");
+            assert_eq!(
+                offsets.get("remote", "script_path_size"),
+                script_path_size.map(|place: u64| place * 8)
+            );
+            assert_eq!(offsets.get("frame", "nothing"), None);
+        }
+    }
+
+    #[test]
+    fn the_whole_structure_is_described() {
+        let size = |groups: &[Group]| {
+            HEAD + groups.iter().map(|(_, fields)| 8 * fields.split(' ').count()).sum::<usize>()
+        };
+        assert_eq!([V3_13, V3_14, V3_15].map(size), [584, 760, 888]);
+    }
+
+    #[test]
+    fn what_contradicts_itself_is_no_layout() {
+        assert!(DebugOffsets::new(&numbered(13, 0)).unwrap().layout().is_none());
+        assert!(DebugOffsets::new(&numbered(16, 0)).is_none());
+        assert!(DebugOffsets::new(b"xdebugpy").is_none());
+        assert!(DebugOffsets::new(b"another cookie, another structure").is_none());
+        let short = &numbered(14, 0)[..200];
+        assert!(DebugOffsets::new(short).unwrap().layout().is_none());
+    }
+
+    #[test]
+    fn free_threaded_builds_say_so() {
+        assert!(is_free_threaded(&numbered(13, 1)));
+        assert!(!is_free_threaded(&numbered(13, 0)));
+        assert_eq!(version(&numbered(14, 1)).map(|version| version.series()), Some((3, 14)));
+        assert_eq!(version(&[1; 32]), None);
+    }
+}

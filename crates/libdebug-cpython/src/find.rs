@@ -1,5 +1,7 @@
 //! Which image of a process is an interpreter, and which version it is.
 
+use std::collections::HashSet;
+
 use libdebug::{FileAddress, Image, Map, MappedImage, Pid, Segment};
 
 use crate::debug_offsets::{self, DebugOffsets};
@@ -41,34 +43,26 @@ impl Found {
 /// Finds the interpreter of a process.
 pub(crate) fn find(target: &dyn Target) -> Result<Found> {
     let program = target.program();
-    let images = images(target, &program)?;
-    if let Some((_, image)) = images.iter().find(|(_, image)| !image.image.is_64_bit()) {
-        return Err(Error::OtherMachine { pid: target.pid(), program: image.path.clone() });
+    let places = places(&target.maps()?, &program);
+    for &place in &places {
+        let Some(image) = target.image_at(place)? else { continue };
+        if !image.image.is_64_bit() {
+            return Err(Error::OtherMachine { pid: target.pid(), program });
+        }
+        if let Some(runtime) = runtime(&image) {
+            return of_image(target, &image, runtime);
+        }
     }
-    let with_runtime = images.iter().find_map(|(_, image)| Some((image, runtime(image)?)));
-    match with_runtime {
-        Some((image, runtime)) => of_image(target, image, runtime),
-        None => Err(refusal(target, program, images.iter().map(|(_, image)| image))),
-    }
+    Err(refusal(target, program, &places))
 }
 
-/// The images, those first that are likely to have the interpreter. Images are opened one by one, as they are come to.
-fn images(target: &dyn Target, program: &str) -> Result<Vec<(u8, MappedImage)>> {
-    let maps = target.maps()?;
-    let mut images: Vec<(u8, MappedImage)> = Vec::new();
-    let mut seen: Vec<&str> = Vec::new();
-    let files = maps.iter().filter(|map| map.has_file());
-    for map in files {
-        if seen.contains(&map.path.as_str()) {
-            continue;
-        }
-        seen.push(&map.path);
-        if let Some(image) = target.image_at(map.start)? {
-            images.push((likelihood(map, program), image));
-        }
-    }
-    images.sort_by_key(|(likelihood, _)| *likelihood);
-    Ok(images)
+/// Where the mapped files begin, those first that are likely to have the interpreter.
+fn places(maps: &[Map], program: &str) -> Vec<u64> {
+    let mut seen = HashSet::new();
+    let mut files: Vec<_> =
+        maps.iter().filter(|map| map.has_file() && seen.insert(map.path.as_str())).collect();
+    files.sort_by_key(|map| likelihood(map, program));
+    files.iter().map(|map| map.start).collect()
 }
 
 /// The lower, the likelier it has the interpreter.
@@ -120,18 +114,18 @@ fn number(target: &dyn Target, address: u64) -> Option<u32> {
 }
 
 /// Why a process without a runtime's state is refused.
-fn refusal<'a>(target: &dyn Target, program: String, images: impl Iterator<Item = &'a MappedImage>) -> Error {
+fn refusal(target: &dyn Target, program: String, places: &[u64]) -> Error {
     let pid = target.pid();
+    let images = places.iter().filter_map(|&place| target.image_at(place).ok().flatten());
     for image in images {
         let has = |name| image.image.symbol(name).is_some();
-        let path = || image.path.clone();
         if has("pypy_execute_source") || has("rpython_startup_code") {
-            return Error::OtherImplementation { pid, name: "PyPy", image: path() };
+            return Error::OtherImplementation { pid, name: "PyPy", image: image.path };
         }
         if has("Py_GetVersion") && has("PyInterpreterState_Head") {
-            let text = version_text(target, image).and_then(|text| Version::from_text(&text));
-            let found = text.map_or("older than 3.7".to_owned(), |version| version.to_string());
-            return Error::OtherVersion { pid, found, image: path() };
+            let version = version_text(target, &image).and_then(|text| Version::from_text(&text));
+            let found = version.map_or("older than 3.7".to_owned(), |version| version.to_string());
+            return Error::OtherVersion { pid, found, image: image.path };
         }
     }
     Error::NotPython { pid, program }

@@ -170,6 +170,17 @@ impl Interpreter {
         threads::read(self, debugger, &thread_pointers)
     }
 
+    /// As [`Interpreter::threads`], of a process that nobody stops: what is read need not belong together, unless it is the
+    /// same twice. Before Python 3.11 no tids are told.
+    ///
+    /// # Errors
+    /// As [`Interpreter::threads`].
+    pub fn look_at_threads(&self, view: &ProcessView) -> Result<Vec<PythonThread>> {
+        // No thread's pointer is this: only what thread states say of tids counts.
+        let tids: Vec<_> = view.tids()?.into_iter().map(|tid| (tid, u64::MAX)).collect();
+        threads::read(self, view, &tids)
+    }
+
     /// As [`Interpreter::threads`], with the native frames of each thread around its Python ones.
     ///
     /// # Errors

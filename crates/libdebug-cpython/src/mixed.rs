@@ -57,7 +57,7 @@ impl PythonThread {
         let mut left = self.evaluations.iter().peekable();
         let mut counts = Vec::new();
         for frame in native {
-            let mut count = is_evaluation(frame).then_some(0);
+            let mut count = None;
             while let Some(evaluation) =
                 left.next_if(|next| next.anchor.is_some_and(|anchor| has(frame, anchor)))
             {
@@ -68,23 +68,19 @@ impl PythonThread {
         counts
     }
 
-    /// By the name of the function. Where it was called once more than there are evaluations, the innermost call has not
-    /// come to its frame yet.
+    /// By the name of the function, innermost first. A call that has just begun, or is at its end, has no frame. Those
+    /// that are left over stay as they are: they belong to greenlets that are switched out.
     fn by_name(&self, native: &[Frame]) -> Vec<Option<usize>> {
         let calls = native.iter().filter(|frame| is_evaluation(frame)).count();
-        let mut early = calls.saturating_sub(self.evaluations.len());
+        let is_at_border = calls == self.evaluations.len() + 1 && native.first().is_some_and(is_evaluation);
         let mut left = self.evaluations.iter();
-        let count = |frame| {
-            if !is_evaluation(frame) {
+        let place = |(place, frame)| {
+            if !is_evaluation(frame) || place == 0 && is_at_border {
                 return None;
             }
-            if early > 0 {
-                early -= 1;
-                return Some(0);
-            }
-            Some(left.next().map_or(0, |evaluation| evaluation.count))
+            left.next().map(|evaluation| evaluation.count)
         };
-        native.iter().map(count).collect()
+        native.iter().enumerate().map(place).collect()
     }
 }
 

@@ -42,6 +42,15 @@ pub struct ThreadStack {
     pub frames: Vec<StackFrame>,
 }
 
+impl ThreadStack {
+    /// The stack of Python frames only.
+    #[must_use]
+    pub fn without_native(thread: PythonThread) -> Self {
+        let frames = thread.frames.iter().cloned().map(StackFrame::Python).collect();
+        Self { thread, frames }
+    }
+}
+
 impl PythonProgram {
     /// Finds the interpreter of a process, without stopping it.
     ///
@@ -90,21 +99,55 @@ impl PythonProgram {
         self.interpreter.phase_of(&self.view)
     }
 
-    /// Its threads and what they execute at one moment, for which the process stands still.
+    /// Its threads and what they execute at one moment, for which the process stands still. One that cannot be stopped,
+    /// because a thread of it waits for what no signal interrupts, is looked at as it is.
     ///
     /// # Errors
     /// As [`PythonProgram::stopped`] and [`Interpreter::threads`].
     pub fn threads(&self) -> Result<Vec<PythonThread>> {
-        self.stopped(|debugger| self.interpreter.threads(debugger))
+        if let Some(threads) = self.threads_of_stuck()? {
+            return Ok(threads);
+        }
+        let is_whole = |threads: &Vec<PythonThread>| threads.iter().all(|thread| thread.is_complete);
+        self.look(is_whole, |debugger| self.interpreter.threads(debugger))
     }
 
-    /// As [`PythonProgram::threads`], with native frames around the Python ones. Of the threads that execute no Python code
-    /// those are not told that the interpreter does not know.
+    /// As [`PythonProgram::threads`], with native frames around the Python ones, unless the process cannot be stopped. Of
+    /// the threads that execute no Python code those are not told that the interpreter does not know.
     ///
     /// # Errors
     /// As [`PythonProgram::threads`].
     pub fn stacks(&self) -> Result<Vec<ThreadStack>> {
-        self.stopped(|debugger| self.interpreter.stacks(debugger))
+        if let Some(threads) = self.threads_of_stuck()? {
+            return Ok(threads.into_iter().map(ThreadStack::without_native).collect());
+        }
+        let is_whole = |stacks: &Vec<ThreadStack>| stacks.iter().all(|stack| stack.thread.is_complete);
+        self.look(is_whole, |debugger| self.interpreter.stacks(debugger))
+    }
+
+    /// The threads of a process that has one in an uninterruptible wait; `None` without one, and where two reads differ,
+    /// so that something goes on.
+    fn threads_of_stuck(&self) -> Result<Option<Vec<PythonThread>>> {
+        self.check_there()?;
+        if self.view.uninterruptible()?.is_empty() {
+            return Ok(None);
+        }
+        let read = || self.interpreter.look_at_threads(&self.view);
+        let (first, second) = (read()?, read()?);
+        Ok((first == second).then_some(second))
+    }
+
+    /// Looks until all could be read: between two of the interpreter's instructions a frame can be half made.
+    fn look<T>(&self, is_whole: impl Fn(&T) -> bool, act: impl Fn(&Debugger) -> Result<T>) -> Result<T> {
+        const MORE: usize = 4;
+        let mut seen = self.stopped(&act)?;
+        for _ in 0..MORE {
+            if is_whole(&seen) {
+                break;
+            }
+            seen = self.stopped(&act)?;
+        }
+        Ok(seen)
     }
 
     /// Stops the process for as long as `act` takes, all threads of it, and lets it go on as it was.

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use libdebug_image::Image;
 use libdebug_kernel::proc::{self, Map};
-use libdebug_kernel::{KernelError, Pid, ProcessMemory};
+use libdebug_kernel::{KernelError, Pid, ProcessMemory, Tid};
 
 use crate::error::{Error, Result};
 use crate::images;
@@ -80,6 +80,24 @@ impl ProcessView {
     /// a debugger are among them.
     pub fn read(&self, address: u64, buffer: &mut [u8]) -> usize {
         self.memory.read(address, buffer)
+    }
+
+    /// The tids of its threads, as they are at this moment.
+    ///
+    /// # Errors
+    /// [`Error::Kernel`] when it has ended.
+    pub fn tids(&self) -> Result<Vec<Tid>> {
+        Ok(proc::tasks(self.pid)?)
+    }
+
+    /// The threads that wait for something that no signal interrupts, state D in proc_pid_stat(5): for a disk, a file
+    /// server, or a child of vfork(2). Whoever attaches waits for the end of that, too.
+    ///
+    /// # Errors
+    /// [`Error::Kernel`] when it has ended.
+    pub fn uninterruptible(&self) -> Result<Vec<Tid>> {
+        let waits = |tid: &Tid| proc::status(*tid).is_ok_and(|status| status.state == 'D');
+        Ok(self.tids()?.into_iter().filter(waits).collect())
     }
 
     /// The file that it executes.

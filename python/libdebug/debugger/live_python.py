@@ -33,7 +33,7 @@ class LivePython:
     def attach_python(self, pid: int) -> PythonProgram:
         """Attach to a process, as `attach` does, and return the Python program that it runs.
 
-        One that is none is left alone. `libdebug.python.attach` looks at a program without keeping it stopped.
+        A process that runs none is left alone. `libdebug.python.attach` looks without keeping it stopped.
 
         Raises:
             ValueError: it is no CPython 3.8 to 3.15; the text says what it is.

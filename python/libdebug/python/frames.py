@@ -42,14 +42,15 @@ class PythonThread:
     """A thread that the interpreter knows, as it was at one moment.
 
     Attributes:
-        tid: the thread's id, as `gettid(2)` answers; None for a thread that does not live any more, as there
-            can be after a fork.
+        tid: the thread's id, as `gettid(2)` answers; None for a thread that does not live, as there can be
+            after a fork, and before Python 3.11 in a program that cannot be stopped.
         ident: what `threading.get_ident()` answers in it.
         name: its name in the module `threading`; None if that is not imported, or does not know the thread.
         is_main: whether it is the main thread of the main interpreter.
         holds_gil: whether it holds the interpreter's lock; None where there is no lock.
         interpreter_id: the number of its interpreter: 0, but in subinterpreters.
         frames: its Python frames, innermost first.
+        stack: the frames with native ones around them, where those were asked for.
         is_complete: whether the frames are all of them: not if memory could not be read.
     """
 
@@ -61,11 +62,11 @@ class PythonThread:
     interpreter_id: int
     is_complete: bool
     frames: list[PythonFrame] = field(default_factory=list)
-    _stack: list[PythonFrame | Frame] = field(default_factory=list, repr=False, compare=False)
+    stack: list[PythonFrame | Frame] = field(default_factory=list, repr=False, compare=False)
 
     def __str__(self) -> str:
         """Return what it is, in a few words."""
-        parts = [f"thread {self.tid}" if self.tid is not None else "a thread that does not live any more"]
+        parts = [f"thread {self.tid}" if self.tid is not None else f"thread of ident {self.ident:#x}"]
         if self.name is not None:
             parts.append(repr(self.name))
         if self.interpreter_id:

@@ -11,6 +11,7 @@ from libdebug.python.python_core import PythonCore
 TYPE_CHECKING = False  # importing `typing` takes longer than all the rest
 if TYPE_CHECKING:
     from types import TracebackType
+    from typing import Any
 
     from libdebug.data.frame import Frame
 
@@ -50,7 +51,7 @@ class PythonProgram(Execution):
         """Hold what was found; users call `libdebug.python.attach`."""
         self._core = core
 
-    def __enter__(self) -> PythonProgram:
+    def __enter__(self) -> PythonProgram:  # noqa: PYI034 - it is not made to be subclassed
         """Return the program, from which `with` detaches at its end."""
         return self
 
@@ -130,7 +131,7 @@ class PythonProgram(Execution):
             ValueError: there is no such thread.
             RuntimeError: the program has ended.
         """
-        return list(_chosen(self._threads(native=native), thread)._stack)
+        return list(_chosen(self._threads(native=native), thread).stack)
 
     @property
     def stopped_for(self) -> float | None:
@@ -150,7 +151,7 @@ class PythonProgram(Execution):
         print(f"CPython {self.build or self.version}".replace("\n", ""))
         for thread in self._threads(native=native):
             print(f"\n{thread}")
-            for frame in thread._stack:
+            for frame in thread.stack:
                 print(f"    {frame}")
 
     def __repr__(self) -> str:
@@ -170,11 +171,11 @@ class PythonProgram(Execution):
         for row, frames in self._core.threads(native):
             stack = [_frame(frame, is_exact=place == 0) for place, frame in enumerate(frames)]
             own = [frame for frame in stack if isinstance(frame, PythonFrame)]
-            threads.append(PythonThread(*row, frames=own, _stack=stack))
+            threads.append(PythonThread(*row, frames=own, stack=stack))
         return threads
 
 
-def _frame(row: tuple, *, is_exact: bool) -> PythonFrame | Frame:  # type: ignore[type-arg]
+def _frame(row: tuple[Any, ...], *, is_exact: bool) -> PythonFrame | Frame:
     if len(row) == _OF_PYTHON:
         return PythonFrame(*row)
     from libdebug.data.frame import Frame

@@ -70,7 +70,7 @@ class PythonCore:
         """How far the interpreter's life is: `starting`, `running` or `finalizing`."""
 
     def threads(self, native: bool) -> list[tuple[_ThreadRow, list[_PythonRow | _NativeRow]]]:
-        """Return a row for each thread, and its frames: rows of five for Python's, of seven for native ones."""
+        """Return each thread: a row for it, rows of five for its Python frames, of seven for native ones."""
 
     @property
     def stopped_for(self) -> float | None:

@@ -157,7 +157,9 @@ impl Injection {
         let mut is_open = ended;
         while is_open {
             is_open = match self.channel.receive(None) {
-                Err(error) if error.kind() != io::ErrorKind::Interrupted => return Err(Error::Channel(error)),
+                Err(error) if error.kind() != io::ErrorKind::Interrupted => {
+                    return Err(Error::Channel(error));
+                }
                 received => !matches!(received, Ok(None)),
             };
         }
