@@ -140,6 +140,17 @@ pub fn status(tid: Tid) -> Result<Status> {
     })
 }
 
+/// Whether `tid` executes with a shadow stack (`x86_Thread_features` of proc(5), since Linux 6.6): only calls can be returned from.
+///
+/// # Errors
+/// [`KernelError::Gone`] when there is no such thread.
+pub fn has_shadow_stack(tid: Tid) -> Result<bool> {
+    let text = read(tid, "status", &format!("/proc/{tid}/status"))?;
+    let text = String::from_utf8_lossy(&text);
+    let features = text.lines().find_map(|line| line.strip_prefix("x86_Thread_features:"));
+    Ok(features.is_some_and(|features| features.split_whitespace().any(|feature| feature == "shstk")))
+}
+
 /// What descriptor `number` of `tid` leads to, as /proc tells it: a path, or `pipe:[1234]` and the like.
 ///
 /// # Errors

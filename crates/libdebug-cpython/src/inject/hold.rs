@@ -1,6 +1,5 @@
 //! The process, stopped for a moment and let go again.
 
-use std::path::Path;
 use std::sync::Arc;
 
 use libdebug::{Debugger, Host, Pid, ProcessView, Thread};
@@ -35,19 +34,14 @@ impl Hold {
     /// Refuses a process whose threads could not go on in our code.
     pub(crate) fn check_free(&self) -> Result<()> {
         let Some(pid) = self.debugger_pid() else { return Ok(()) };
-        let status = std::fs::read_to_string(Path::new("/proc").join(pid.to_string()).join("status"));
-        let status = status.unwrap_or_default();
-        let value =
-            |name: &str| status.lines().find_map(|line| line.strip_prefix(name)).map_or("", str::trim);
-        if matches!(self, Self::Attach { .. }) && value("State:").starts_with('T') {
-            return Err(Error::NotNow(format!(
-                "process {pid} is stopped, as by SIGSTOP or Ctrl-Z: continue it first"
-            )));
+        let view = ProcessView::open(pid)?;
+        if matches!(self, Self::Attach { .. }) && view.is_stopped()? {
+            let text = format!("process {pid} is stopped, as by SIGSTOP or Ctrl-Z: continue it first");
+            return Err(Error::NotNow(text));
         }
-        if value("x86_Thread_features:").split(' ').any(|feature| feature == "shstk") {
-            return Err(Error::NotNow(format!(
-                "process {pid} has a shadow stack, which code from outside would break"
-            )));
+        if view.has_shadow_stack()? {
+            let text = format!("process {pid} has a shadow stack, which code from outside would break");
+            return Err(Error::NotNow(text));
         }
         Ok(())
     }
