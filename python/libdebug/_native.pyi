@@ -50,6 +50,7 @@ __all__ = [
     "NotDebuggingError",
     "PipeCore",
     "ProcessDiedError",
+    "PythonBusyError",
     "PythonCore",
     "PythonStateError",
     "RegisterFile",

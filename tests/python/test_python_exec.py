@@ -1,4 +1,4 @@
-"""Code run in live Python programs, in the frame that is being executed: every version, every state of a program."""
+"""Code run in live Python programs, in the frame that is executed: every version, every state."""
 
 from __future__ import annotations
 
@@ -44,11 +44,16 @@ def value(pid: int, expression: str, *words: str) -> Any:
 
 
 def belongings(pid: int) -> tuple[list[str], list[str], list[str]]:
-    """Return what a process has: open files, threads, and its maps of no file that code can be executed in."""
+    """Return what a process has: open files, threads, and executable maps of no file."""
     root = Path(f"/proc/{pid}")
     lines = [line.split() for line in (root / "maps").read_text().splitlines()]
     maps = [words[0] for words in lines if "x" in words[1] and len(words) == 5]
-    return sorted(os.listdir(root / "fd")), sorted(os.listdir(root / "task")), sorted(maps)
+    return names(root / "fd"), names(root / "task"), sorted(maps)
+
+
+def names(directory: Path) -> list[str]:
+    """Return what is in a directory."""
+    return sorted(path.name for path in directory.iterdir())
 
 
 def settled(pid: int, before: tuple[list[str], list[str], list[str]]) -> bool:

@@ -1,4 +1,4 @@
-"""pdb and consoles in live Python programs: with nobody at the program's terminal, and every way to leave them."""
+"""pdb and consoles in live Python programs without a terminal, and every way to leave them."""
 
 from __future__ import annotations
 
@@ -16,6 +16,7 @@ from test_python_exec import MARKER, belongings, settled, value
 
 if TYPE_CHECKING:
     from pathlib import Path
+    from typing import Self
 
     from pythons import Interpreter
 
@@ -36,7 +37,7 @@ class Session:
             errors="replace",
         )
 
-    def __enter__(self) -> Session:
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:

@@ -1,7 +1,7 @@
 """Code run in a live program again and again, while many threads of it check their own work.
 
-LIBDEBUG_STORM is how many times per interpreter: 60 unless it says otherwise. `LIBDEBUG_STORM=1000 pytest tests/python/test_python_storms.py` is
-the long run.
+LIBDEBUG_STORM is how many times per interpreter: 60 unless it says otherwise. The long run is
+`LIBDEBUG_STORM=1000 pytest tests/python/test_python_storms.py`.
 """
 
 from __future__ import annotations

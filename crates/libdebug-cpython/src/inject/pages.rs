@@ -132,7 +132,7 @@ impl Pages {
     }
 }
 
-/// How the last one out of the pages unmaps them: code of the program's libc.
+/// How the last one out of the pages unmaps them: code of the program's library.
 struct Exit {
     munmap: u64,
     restorer: u64,
@@ -141,14 +141,14 @@ struct Exit {
 impl Exit {
     fn find(debugger: &Debugger) -> Result<Self> {
         let maps = debugger.maps()?;
-        let libc = maps.iter().find(|map| is_libc(&map.path) && map.is_executable());
-        let libc = libc.ok_or(Error::MissingFunction("munmap"))?;
-        let image = debugger.image_at(libc.start)?.ok_or(Error::MissingFunction("munmap"))?;
+        let library = maps.iter().find(|map| is_libc(&map.path) && map.is_executable());
+        let library = library.ok_or(Error::MissingFunction("munmap"))?;
+        let image = debugger.image_at(library.start)?.ok_or(Error::MissingFunction("munmap"))?;
         let munmap = image.image.symbol("munmap").ok_or(Error::MissingFunction("munmap"))?;
         let munmap = munmap.address.in_process(image.load_bias);
-        let code = debugger.read_memory(libc.start, (libc.end - libc.start) as usize)?;
+        let code = debugger.read_memory(library.start, (library.end - library.start) as usize)?;
         let found = code.windows(SIGRETURN.len()).position(|window| window == SIGRETURN);
-        let restorer = found.map(|offset| libc.start + offset as u64);
+        let restorer = found.map(|offset| library.start + offset as u64);
         Ok(Self { munmap, restorer: restorer.ok_or(Error::MissingFunction("sigreturn"))? })
     }
 }

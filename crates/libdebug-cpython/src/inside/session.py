@@ -156,218 +156,214 @@ def converse(channel, frame):
         variables.keep()
 
 
-def make_debugger(base):
-    """Return pdb's class with what differs here: it never ends the program, and reads from the channel."""
+class Debugger:
+    """What differs from pdb, whose class comes behind it: it never ends the program, and reads from the channel."""
 
-    class Debugger(base):
-        def __init__(self, channel, state):
-            self.channel = channel
-            self.state = state
-            self.outer = state["trace"]
-            self.leaving = False
-            self.changes = {}
-            self.kept = []
-            self.passed = 0
+    def __init__(self, channel, state):
+        self.channel = channel
+        self.state = state
+        self.outer = state["trace"]
+        self.leaving = False
+        self.changes = {}
+        self.kept = []
+        self.passed = 0
+        self.monitor = None
+        self.stops_soon = False
+        self.streams = Streams(channel)
+        self.streams.input.complete = self.complete_text
+        missing = object()
+        known = sys.modules.get("readline", missing)
+        # Not that one: it would take hold of the program's own terminal.
+        sys.modules["readline"] = None
+        try:
+            super().__init__(
+                stdin=self.streams.input,
+                stdout=self.streams.terminal,
+                skip=[OWN],
+                nosigint=True,
+                readrc=False,
+            )
+        finally:
+            if known is missing:
+                del sys.modules["readline"]
+            else:
+                sys.modules["readline"] = known
+        self.use_rawinput = False
+        self.reset()
+
+    # Leaving
+
+    def set_quit(self):
+        self.leaving = True
+        self.clear_all_breaks()
+        self._set_stopinfo(self.botframe, None, -1)
+
+    def do_run(self, arg):
+        self.message("a program that runs already cannot be restarted")
+
+    do_restart = do_run
+
+    def do_detach(self, arg):
+        """detach
+
+        Leave the debugger; the program goes on. So does q(uit), and the end of input.
+        """
+        return self.do_quit(arg)
+
+    def do_interact(self, arg):
+        """interact
+
+        An interactive console in the current frame.
+        """
+        self.streams.put_back()
+        converse(self.channel, self.curframe)
+        self.streams.begin()
+
+    def goes_on(self):
+        """Whether something is left to stop for."""
+        return not self.leaving and bool(self.stoplineno != -1 or self.breaks or self.monitor)
+
+    def end(self, send=True):
+        """Take everything out of the program that is ours."""
+        self.leaving = True
+        if self.monitor:
+            self.monitor.end()
             self.monitor = None
-            self.stops_soon = False
-            self.streams = Streams(channel)
-            self.streams.input.complete = self.complete_text
-            missing = object()
-            known = sys.modules.get("readline", missing)
-            # Not that one: it would take hold of the program's own terminal.
-            sys.modules["readline"] = None
-            try:
-                base.__init__(
-                    self,
-                    stdin=self.streams.input,
-                    stdout=self.streams.terminal,
-                    skip=[OWN],
-                    nosigint=True,
-                    readrc=False,
-                )
-            finally:
-                if known is missing:
-                    del sys.modules["readline"]
-                else:
-                    sys.modules["readline"] = known
-            self.use_rawinput = False
-            self.reset()
-
-        # Leaving
-
-        def set_quit(self):
-            self.leaving = True
+        try:
             self.clear_all_breaks()
-            self._set_stopinfo(self.botframe, None, -1)
+        except Exception:
+            pass
+        for traced, before in self.kept:
+            if traced.f_trace == self.trace_dispatch:
+                traced.f_trace = before
+        walk = sys._getframe()
+        while walk is not None:
+            if walk.f_trace == self.trace_dispatch:
+                walk.f_trace = None
+            walk = walk.f_back
+        self.kept = []
+        self.state["trace"] = self.outer
+        if sys.gettrace() == self.trace_dispatch:
+            sys.settrace(self.outer)
+        number = self.channel.number
+        try:
+            if send and number >= 0:
+                self.channel.send("q", "0")
+        except Gone:
+            pass
+        self.channel.close()
 
-        def do_run(self, arg):
-            self.message("a program that runs already cannot be restarted")
+    # Stopping
 
-        do_restart = do_run
-
-        def do_detach(self, arg):
-            """detach
-
-            Leave the debugger; the program goes on. So does q(uit), and the end of input.
-            """
-            return self.do_quit(arg)
-
-        def do_interact(self, arg):
-            """interact
-
-            An interactive console in the current frame.
-            """
-            self.streams.put_back()
-            converse(self.channel, self.curframe)
-            self.streams.begin()
-
-        def goes_on(self):
-            """Whether something is left to stop for."""
-            return not self.leaving and bool(self.stoplineno != -1 or self.breaks or self.monitor)
-
-        def end(self, send=True):
-            """Take everything out of the program that is ours."""
+    def interaction(self, frame, *rest):
+        self.streams.begin()
+        try:
+            self.message_of_thread()
+            super().interaction(frame, *rest)
+        except Gone:
             self.leaving = True
-            if self.monitor:
-                self.monitor.end()
-                self.monitor = None
-            try:
-                self.clear_all_breaks()
-            except Exception:
-                pass
-            for traced, before in self.kept:
-                if traced.f_trace == self.trace_dispatch:
-                    traced.f_trace = before
-            walk = sys._getframe()
-            while walk is not None:
-                if walk.f_trace == self.trace_dispatch:
-                    walk.f_trace = None
-                walk = walk.f_back
-            self.kept = []
+        except KeyboardInterrupt:
+            # Ctrl-C at the debugger's terminal, which came too late for the command.
+            pass
+        finally:
+            self.keep_changes(frame)
+            self.streams.put_back()
+
+    def message_of_thread(self):
+        import threading
+
+        thread = threading.current_thread()
+        if thread is not threading.main_thread():
+            self.message("[%s]" % thread.name)
+
+    def stop_now(self, frame):
+        """Talk at once, out of the middle of a line; then the frames are traced as far as anybody wants."""
+        bottom = frame
+        while bottom.f_back is not None:
+            bottom = bottom.f_back
+        self.botframe = bottom
+        self.interaction(frame, None)
+        self.settle(frame)
+
+    def settle(self, frame):
+        if not self.goes_on():
+            return self.end()
+        if self.stoplineno == -1 and not self.breaks:
+            # Only what the interpreter itself watches for.
             self.state["trace"] = self.outer
-            if sys.gettrace() == self.trace_dispatch:
-                sys.settrace(self.outer)
-            number = self.channel.number
-            try:
-                if send and number >= 0:
-                    self.channel.send("q", "0")
-            except Gone:
-                pass
-            self.channel.close()
-
-        # Stopping
-
-        def interaction(self, frame, *rest):
-            self.streams.begin()
-            try:
-                self.message_of_thread()
-                super().interaction(frame, *rest)
-            except Gone:
-                self.leaving = True
-            except KeyboardInterrupt:
-                # Ctrl-C at the debugger's terminal, which came too late for the command.
-                pass
-            finally:
-                self.keep_changes(frame)
-                self.streams.put_back()
-
-        def message_of_thread(self):
-            import threading
-
-            thread = threading.current_thread()
-            if thread is not threading.main_thread():
-                self.message("[%s]" % thread.name)
-
-        def stop_now(self, frame):
-            """Talk at once, out of the middle of a line; then the frames are traced as far as anybody wants."""
-            bottom = frame
-            while bottom.f_back is not None:
-                bottom = bottom.f_back
-            self.botframe = bottom
-            self.interaction(frame, None)
-            self.settle(frame)
-
-        def settle(self, frame):
-            if not self.goes_on():
-                return self.end()
-            if self.stoplineno == -1 and not self.breaks:
-                # Only what the interpreter itself watches for.
-                self.state["trace"] = self.outer
-                return None
-            while frame is not None:
-                if frame.f_trace != self.trace_dispatch:
-                    self.kept.append((frame, frame.f_trace))
-                    frame.f_trace = self.trace_dispatch
-                frame = frame.f_back
-            self.state["trace"] = self.trace_dispatch
             return None
+        while frame is not None:
+            if frame.f_trace != self.trace_dispatch:
+                self.kept.append((frame, frame.f_trace))
+                frame.f_trace = self.trace_dispatch
+            frame = frame.f_back
+        self.state["trace"] = self.trace_dispatch
+        return None
 
-        def trace_dispatch(self, frame, event, arg):
-            if self.leaving or not self.is_watched():
-                self.end()
-                return None
-            if self.stops_soon:
-                self.stops_soon = False
-                self.set_step()
-            try:
-                following = super().trace_dispatch(frame, event, arg)
-            except Gone:
-                self.leaving = True
-                following = None
-            if not self.goes_on():
-                self.end()
-                return None
-            return following
+    def trace_dispatch(self, frame, event, arg):
+        if self.leaving or not self.is_watched():
+            self.end()
+            return None
+        if self.stops_soon:
+            self.stops_soon = False
+            self.set_step()
+        try:
+            following = super().trace_dispatch(frame, event, arg)
+        except Gone:
+            self.leaving = True
+            following = None
+        if not self.goes_on():
+            self.end()
+            return None
+        return following
 
-        def is_watched(self):
-            """Whether the other end of the channel is still there: asked now and then."""
-            self.passed += 1
-            if self.passed % 1000:
-                return True
-            try:
-                import select
+    def is_watched(self):
+        """Whether the other end of the channel is still there: asked now and then."""
+        self.passed += 1
+        if self.passed % 1000:
+            return True
+        try:
+            import select
 
-                poll = select.poll()
-                poll.register(self.channel.number, 0)
-                return not poll.poll(0)
-            except Exception:
-                return True
+            poll = select.poll()
+            poll.register(self.channel.number, 0)
+            return not poll.poll(0)
+        except Exception:
+            return True
 
-        # Executing
+    # Executing
 
-        def default(self, line):
-            # The same mapping each time, as it is not written back into the frame before the end (to Python 3.12).
-            before = dict(self.curframe_locals)
-            super().default(line)
-            if sys.version_info < (3, 13):
-                missing = object()
-                now = self.curframe_locals
-                changed = {name: now[name] for name in now if before.get(name, missing) is not now[name]}
-                self.changes.setdefault(self.curframe, {}).update(changed)
+    def default(self, line):
+        # The same mapping each time, as it is not written back into the frame before the end (to Python 3.12).
+        before = dict(self.curframe_locals)
+        super().default(line)
+        if sys.version_info < (3, 13):
+            missing = object()
+            now = self.curframe_locals
+            changed = {name: now[name] for name in now if before.get(name, missing) is not now[name]}
+            self.changes.setdefault(self.curframe, {}).update(changed)
 
-        def onecmd(self, line):
-            self.apply_changes(self.curframe, self.curframe_locals)
-            return super().onecmd(line)
+    def onecmd(self, line):
+        self.apply_changes(self.curframe, self.curframe_locals)
+        return super().onecmd(line)
 
-        def apply_changes(self, frame, names):
-            if frame in self.changes:
-                names.update(self.changes[frame])
+    def apply_changes(self, frame, names):
+        if frame in self.changes:
+            names.update(self.changes[frame])
 
-        def keep_changes(self, frame):
-            if frame in self.changes and frame.f_locals is not frame.f_globals:
-                self.apply_changes(frame, frame.f_locals)
-                outside["F"] = frame  # noqa: F821
-            self.changes = {}
+    def keep_changes(self, frame):
+        if frame in self.changes and frame.f_locals is not frame.f_globals:
+            self.apply_changes(frame, frame.f_locals)
+            outside["F"] = frame  # noqa: F821
+        self.changes = {}
 
-        def complete_text(self, text):
-            names = dict(self.curframe.f_globals)
-            names.update(self.curframe_locals)
-            found = choices(text, names)
-            if "." not in text:
-                found = sorted(set(self.completenames(text)) | set(found))
-            return found
-
-    return Debugger
+    def complete_text(self, text):
+        names = dict(self.curframe.f_globals)
+        names.update(self.curframe_locals)
+        found = choices(text, names)
+        if "." not in text:
+            found = sorted(set(self.completenames(text)) | set(found))
+        return found
 
 
 class Monitor:
@@ -440,7 +436,7 @@ def begin(channel, frame, state, wanted, text):
         return
     import pdb
 
-    debugger = make_debugger(pdb.Pdb)(channel, state)
+    debugger = type("Debugger", (Debugger, pdb.Pdb), {})(channel, state)
     channel.keeps = True
     # What is here is needed as long as the session lasts.
     outside["K"] = True  # noqa: F821
