@@ -129,7 +129,6 @@ mod tests {
             assert_eq!(other.receive(None).unwrap(), Some(Packet::Output(text.clone())));
             assert_eq!(other.receive(None).unwrap(), Some(Packet::Ended(true)));
         });
-        assert_eq!(other.receive(None).unwrap(), None);
     }
 
     #[test]
