@@ -197,7 +197,7 @@ fn a_watchpoint_tells_the_old_and_the_new_value() {
 #[test]
 fn a_thread_that_was_moved_where_it_stopped_goes_on_there() {
     let debugger = Debugger::builder(program("basic-O2")).run().unwrap();
-    let breakpoint = set(&debugger, "f", Access::Execute, 1, Action::Stop).unwrap();
+    let breakpoint = set(&debugger, "counter_function", Access::Execute, 1, Action::Stop).unwrap();
     cont(&debugger);
     let thread = debugger.main_thread().unwrap();
     assert!(breakpoint.hit_on(&thread).unwrap());
