@@ -135,6 +135,8 @@ ROWS = [
         ">= 3.5k, >= 0.73 raw", ratio=0.73, least=3500),
     Row("P3-free", "children that run free", RATE, (1_000, 1_000, 500),
         ">= 4.5k, >= 0.90 raw", ratio=0.90, least=4500),
+    Row("L1", "attach + run Python code + detach, idle program", SPAN, (1, 50, 10), "<= 100 ms", most=100.0),
+    Row("L1-gdb", "GDB's recipe for that", SPAN, (1, 3, 1), "-", rounds=2),
     Row("C1", "debugger CPU in a wait of 2 s", CPU, (2000, 2000, 2000), "<= 1 ms", most=1.0, fixed=True,
         rounds=2),
     Row("C2-import", "interpreter + import libdebug", SPAN, (10, 10, 3), "<= 20 ms", most=20.0),

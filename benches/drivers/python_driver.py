@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 import command_rows
 import event_rows
+import live_rows
 import memory_rows
 import stack_rows
 import symbol_rows
@@ -245,6 +246,7 @@ ROWS: dict[str, tuple[int, Callable[[int], Meter]]] = {
     "Y1": (1, lambda _: first_symbol()),
     **command_rows.ROWS,
     **event_rows.ROWS,
+    **live_rows.ROWS,
     **stack_rows.ROWS,
     **memory_rows.ROWS,
     **symbol_rows.ROWS,

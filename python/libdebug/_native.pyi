@@ -24,7 +24,7 @@ from libdebug.debugger.handling_core import HandlingCore, SyscallEnter, SyscallE
 from libdebug.debugger.migration_core import MigrationCore
 from libdebug.debugger.source_core import image_of, line_addresses, source_line, variable, variables
 from libdebug.memory.memory_core import MemoryCore
-from libdebug.python.python_core import PythonCore, PythonStateError, UnsupportedPythonError
+from libdebug.python.python_core import PythonBusyError, PythonCore, PythonStateError, UnsupportedPythonError
 from libdebug.snapshots.snapshot_core import (
     KeptThreadCore,
     SnapshotCore,
@@ -52,6 +52,7 @@ __all__ = [
     "NotDebuggingError",
     "PipeCore",
     "ProcessDiedError",
+    "PythonBusyError",
     "PythonCore",
     "PythonStateError",
     "RegisterFile",

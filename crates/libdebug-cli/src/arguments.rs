@@ -167,7 +167,39 @@ pub(crate) struct PythonArguments {
     #[arg(value_name = "PID")]
     pub(crate) pid: i32,
     #[command(flatten)]
+    pub(crate) act: ActArguments,
+    /// The thread that runs the code: a tid, or a name of the module threading; the main one otherwise.
+    #[arg(short = 'T', long, value_name = "TID|NAME")]
+    pub(crate) thread: Option<String>,
+    /// How long to wait for the code to begin, in seconds.
+    #[arg(long, value_name = "SECONDS", default_value = "5")]
+    pub(crate) timeout: f64,
+    #[command(flatten)]
     pub(crate) look: LookArguments,
+}
+
+/// What is done in the program; without any of these it is only looked at.
+#[derive(Debug, Args)]
+#[group(multiple = false)]
+pub(crate) struct ActArguments {
+    /// Execute statements in the frame that is being executed. The exit status is 1 when they raise an exception.
+    #[arg(short = 'c', long, value_name = "CODE", allow_hyphen_values = true)]
+    pub(crate) exec: Option<String>,
+    /// Execute the statements of a file, - for standard input.
+    #[arg(short = 'f', long, value_name = "FILE")]
+    pub(crate) file: Option<PathBuf>,
+    /// Show the value of an expression in that frame.
+    #[arg(short = 'e', long, value_name = "EXPRESSION", allow_hyphen_values = true)]
+    pub(crate) eval: Option<String>,
+    /// Open pdb in that frame; the program goes on when it is left (q, c, Ctrl-D).
+    #[arg(long)]
+    pub(crate) pdb: bool,
+    /// Open an interactive console in that frame; Ctrl-D leaves it.
+    #[arg(long)]
+    pub(crate) console: bool,
+    /// Open pdb when a line is reached: FILE is a path or its end.
+    #[arg(long, value_name = "FILE:LINE")]
+    pub(crate) breakpoint: Option<String>,
 }
 
 /// How what is executed is shown.
@@ -176,7 +208,7 @@ pub(crate) struct LookArguments {
     /// Show the native frames around the Python ones, too.
     #[arg(long)]
     pub(crate) native: bool,
-    /// Write one JSON object.
+    /// Write one JSON object; with --exec, --file and --eval too.
     #[arg(long)]
     pub(crate) json: bool,
 }

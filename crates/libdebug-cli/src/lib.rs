@@ -5,9 +5,11 @@
 mod arguments;
 mod count;
 mod ending;
+mod execute;
 mod flamegraph;
 mod lines;
 mod progress;
+mod prompt;
 mod python;
 mod summary;
 mod trace;
@@ -16,6 +18,7 @@ use std::ffi::OsString;
 use std::process::ExitCode;
 
 use clap::Parser;
+use libdebug_cpython::{Executor, Talk};
 
 use arguments::{Arguments, Command};
 
@@ -52,6 +55,17 @@ pub fn status<A: Into<OsString> + Clone>(arguments: impl IntoIterator<Item = A>)
         anstream::eprintln!("libdebug: {error:#}");
         FAILED
     })
+}
+
+/// Talks with pdb, or a console, in a live Python program, at this process's terminal or standard input. Ctrl-C is for the program.
+///
+/// # Errors
+/// As [`Executor::talk`].
+pub fn talk(executor: &Executor, talk: &Talk) -> libdebug_cpython::Result<()> {
+    let keys = execute::Keys::of(executor);
+    let done = executor.talk(talk, &mut prompt::Prompt::new());
+    drop(keys);
+    done
 }
 
 /// The exit status for how a program has ended.

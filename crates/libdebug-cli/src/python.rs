@@ -12,13 +12,16 @@ use serde_json::{Value, json};
 
 use crate::arguments::{LookArguments, PythonArguments};
 use crate::ending::Endings;
+use crate::execute::{Action, execute};
 
 /// What a shell shows for a program that SIGINT has ended.
 const INTERRUPTED: i32 = 130;
 
 pub(crate) fn python(arguments: &PythonArguments) -> Result<u8> {
-    let program = PythonProgram::open(Pid(arguments.pid))?;
-    look(&program, &arguments.look)
+    match Action::of(&arguments.act)? {
+        Some(action) => execute(arguments, &action),
+        None => look(&PythonProgram::open(Pid(arguments.pid))?, &arguments.look),
+    }
 }
 
 /// Shows what the program is and what its threads execute.

@@ -6,24 +6,29 @@
 
 mod debug_offsets;
 mod error;
+mod execute;
 mod find;
 mod frames;
+mod inject;
 mod interpreter;
 mod layout;
 mod lines;
 mod mixed;
 mod objects;
 mod program;
+mod session;
 mod tables;
 mod target;
 mod threads;
 mod version;
 
 pub use error::{Error, Result};
+pub use execute::{Executor, Outcome, Piece};
 pub use frames::PythonFrame;
 pub use interpreter::{Interpreter, Phase};
 pub use layout::RemoteDebugging;
 pub use mixed::StackFrame;
 pub use program::{PythonProgram, ThreadStack};
+pub use session::{Choices, Console, Line, Talk};
 pub use threads::PythonThread;
 pub use version::{ReleaseLevel, Version};

@@ -141,18 +141,15 @@ pub fn status(tid: Tid) -> Result<Status> {
     })
 }
 
-/// What the processor does in addition for a thread, in the kernel's words, as `shstk` where it keeps return addresses on a
-/// shadow stack; `None` where the kernel does not tell (`x86_Thread_features` in /proc/TID/status).
+/// Whether `tid` executes with a shadow stack (`x86_Thread_features` of proc(5), since Linux 6.6): only calls can be returned from.
 ///
-/// ```
-/// let own = libdebug_kernel::Tid(std::process::id() as i32);
-/// assert!(!libdebug_kernel::proc::thread_features(own).is_some_and(|features| features.contains("no such")));
-/// ```
-pub fn thread_features(tid: Tid) -> Option<String> {
-    let text = read(tid, "status", &format!("/proc/{tid}/status")).ok()?;
+/// # Errors
+/// [`KernelError::Gone`] when there is no such thread.
+pub fn has_shadow_stack(tid: Tid) -> Result<bool> {
+    let text = read(tid, "status", &format!("/proc/{tid}/status"))?;
     let text = String::from_utf8_lossy(&text);
-    let line = text.lines().find_map(|line| line.strip_prefix("x86_Thread_features:"))?;
-    Some(line.trim().to_owned())
+    let features = text.lines().find_map(|line| line.strip_prefix("x86_Thread_features:"));
+    Ok(features.is_some_and(|features| features.split_whitespace().any(|feature| feature == "shstk")))
 }
 
 /// What descriptor `number` of `tid` leads to, as /proc tells it: a path, or `pipe:[1234]` and the like.

@@ -19,6 +19,7 @@ mod memory_source;
 mod migration;
 mod names;
 mod pipe_manager;
+mod python_execution;
 mod python_program;
 mod raised;
 mod registers;
@@ -62,6 +63,8 @@ mod _native {
     use super::names::{Registers, RegistersAvx, RegistersAvx512};
     #[pymodule_export]
     use super::pipe_manager::PipeCore;
+    #[pymodule_export]
+    use super::python_execution::PythonBusyError;
     #[pymodule_export]
     use super::python_program::{PythonCore, PythonStateError, UnsupportedPythonError};
     #[pymodule_export]

@@ -17,6 +17,7 @@ use crate::debugger::DebuggerCore;
 use crate::error::{Doing, ProcessDiedError, raise};
 use crate::frame::{Row, row_of};
 use crate::host::PythonHost;
+use crate::python_execution::{PythonBusyError, Told, told, wanted};
 use crate::release::Released;
 
 create_exception!(
@@ -46,7 +47,7 @@ pub(crate) struct PythonCore {
 }
 
 /// Where the program is.
-enum Place {
+pub(crate) enum Place {
     /// Nobody traces it.
     Alone { program: PythonProgram, host: Arc<PythonHost> },
     /// It is a debugger's.
@@ -205,6 +206,30 @@ impl PythonCore {
             Place::Session { .. } => None,
         })
     }
+
+    /// Execute statements in the frame that a thread executes, the main one's if `tid` is None.
+    fn exec(&self, py: Python<'_>, code: &str, tid: Option<i32>, timeout: f64) -> PyResult<Told> {
+        self.execute(py, tid, timeout, |executor| executor.exec(code).map(told))
+    }
+
+    /// Evaluate an expression in the frame that a thread executes.
+    fn eval(&self, py: Python<'_>, expression: &str, tid: Option<i32>, timeout: f64) -> PyResult<Told> {
+        self.execute(py, tid, timeout, |executor| executor.eval(expression).map(told))
+    }
+
+    /// Talk with pdb, or with a console, at this process's terminal.
+    #[pyo3(signature = (tid, timeout, console, place=None))]
+    fn talk(
+        &self,
+        py: Python<'_>,
+        tid: Option<i32>,
+        timeout: f64,
+        console: bool,
+        place: Option<(String, u32)>,
+    ) -> PyResult<()> {
+        let talk = wanted(console, place);
+        self.execute(py, tid, timeout, |executor| libdebug_cli::talk(executor, &talk))
+    }
 }
 
 impl PythonCore {
@@ -216,7 +241,7 @@ impl PythonCore {
         self.place.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn place(&self) -> PyResult<Arc<Place>> {
+    pub(crate) fn place(&self) -> PyResult<Arc<Place>> {
         self.lock().clone().ok_or_else(|| PyRuntimeError::new_err("detached: attach again"))
     }
 
@@ -237,12 +262,20 @@ impl PythonCore {
 }
 
 /// The exception for an error.
-fn refuse(py: Python<'_>, error: Error) -> PyErr {
+pub(crate) fn refuse(py: Python<'_>, error: Error) -> PyErr {
     let text = error.to_string();
     match error {
         Error::Debugger(error) => raise(py, Doing::Other, error),
         Error::Gone(_) => ProcessDiedError::new_err(text),
-        Error::NotInitialized(_) | Error::Unexpected { .. } => PythonStateError::new_err(text),
+        Error::NotReached { .. } => PythonBusyError::new_err(text),
+        Error::NotInitialized(_)
+        | Error::Unexpected { .. }
+        | Error::NotNow(_)
+        | Error::ChannelClosed
+        | Error::Channel(_)
+        | Error::Refused { .. }
+        | Error::MissingFunction(_)
+        | Error::Raised(_) => PythonStateError::new_err(text),
         _ => UnsupportedPythonError::new_err(text),
     }
 }

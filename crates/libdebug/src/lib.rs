@@ -37,6 +37,7 @@ mod debug_file;
 mod debugger;
 mod debuginfod;
 mod describe;
+mod descriptor;
 mod disassembly;
 mod displaced;
 mod end;

@@ -101,6 +101,22 @@ impl ProcessView {
         Ok(self.tids()?.into_iter().filter(waits).collect())
     }
 
+    /// Whether job control has stopped the process (SIGSTOP, Ctrl-Z).
+    ///
+    /// # Errors
+    /// [`Error::Kernel`](crate::Error::Kernel) when it has ended.
+    pub fn is_stopped(&self) -> Result<bool> {
+        Ok(matches!(proc::status(self.pid().leader())?.state, 'T'))
+    }
+
+    /// Whether its first thread executes with a shadow stack, which lets it return from nothing but calls.
+    ///
+    /// # Errors
+    /// [`Error::Kernel`](crate::Error::Kernel) when it has ended.
+    pub fn has_shadow_stack(&self) -> Result<bool> {
+        Ok(proc::has_shadow_stack(self.pid().leader())?)
+    }
+
     /// The file that it executes.
     ///
     /// # Errors

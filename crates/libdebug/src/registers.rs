@@ -153,7 +153,8 @@ impl RegisterCache {
                 let written = register.write(&value, general, &mut [], layout());
                 self.general_dirty |= written.is_ok();
                 if general.pc() != shown {
-                    self.raw_pc = None;
+                    // Nobody is to work out any more what the kernel's pc stands for.
+                    (self.shown_pc, self.raw_pc) = (Some(general.pc()), None);
                 }
                 Some(written.map_err(Into::into))
             }

@@ -193,3 +193,20 @@ fn a_watchpoint_tells_the_old_and_the_new_value() {
     let execution = debugger.set_breakpoint(BreakpointSpec::at(address));
     assert!(execution.is_err(), "dead");
 }
+
+#[test]
+fn a_thread_that_was_moved_where_it_stopped_goes_on_there() {
+    let debugger = Debugger::builder(program("basic-O2")).run().unwrap();
+    let breakpoint = set(&debugger, "counter_function", Access::Execute, 1, Action::Stop).unwrap();
+    cont(&debugger);
+    let thread = debugger.main_thread().unwrap();
+    assert!(breakpoint.hit_on(&thread).unwrap());
+    let caller = thread.saved_ip().unwrap();
+    let stack = thread.register("rsp").unwrap().as_u64().unwrap();
+    thread.set_register("rsp", libdebug::RegisterValue::U64(stack + 8)).unwrap();
+    thread.set_pc(caller).unwrap();
+    breakpoint.remove().unwrap();
+    thread.step().unwrap();
+    let distance = thread.pc().unwrap().wrapping_sub(caller);
+    assert!((1..16).contains(&distance), "{distance:#x}");
+}

@@ -1,4 +1,4 @@
-r"""Live Python programs: what they execute.
+r"""Live Python programs: what they execute, and code run in them.
 
 Example:
     >>> import os, subprocess, sys
@@ -9,18 +9,25 @@ Example:
     >>> with python.attach(child.pid) as program:
     ...     program.version >= (3, 8), [frame.function for frame in program.stack()]
     (True, ['<module>'])
+    >>> with python.attach(child.pid) as program:
+    ...     program.exec("answer = 6 * 7; print('there')"), program.eval("answer").json
+    ('there\n', 42)
     >>> _ = child.communicate(b"\n")
 """
 
+from libdebug.python.execution import PythonExecutionError, PythonValue
 from libdebug.python.frames import PythonFrame, PythonThread
 from libdebug.python.program import PythonProgram, PythonVersion, attach
-from libdebug.python.python_core import PythonStateError, UnsupportedPythonError
+from libdebug.python.python_core import PythonBusyError, PythonStateError, UnsupportedPythonError
 
 __all__ = [
+    "PythonBusyError",
+    "PythonExecutionError",
     "PythonFrame",
     "PythonProgram",
     "PythonStateError",
     "PythonThread",
+    "PythonValue",
     "PythonVersion",
     "UnsupportedPythonError",
     "attach",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import namedtuple
 
+from libdebug.python.execution import Execution
 from libdebug.python.frames import PythonFrame, PythonThread
 from libdebug.python.python_core import PythonCore
 
@@ -39,8 +40,8 @@ class PythonVersion(_Version):
         return f"{self.major}.{self.minor}.{self.micro}{level}"
 
 
-class PythonProgram:
-    """A Python program that runs: what it is, and what its threads execute.
+class PythonProgram(Execution):
+    """A Python program that runs: what it is, what its threads execute, and code that it runs for you.
 
     `libdebug.python.attach` and `debugger.python` make them. What is asked of a program that is not in a
     debugger stops it for a few milliseconds at most, and writes nothing; in between nobody traces it.
@@ -158,6 +159,12 @@ class PythonProgram:
         if not self._core.is_open:
             return "PythonProgram(detached)"
         return f"PythonProgram(pid={self.pid}, version={str(self.version)!r})"
+
+    def _tid(self, thread: str | int | PythonThread | None) -> int | None:
+        """Return the tid of the thread that a user means; None for the main one."""
+        if thread is None:
+            return None
+        return _chosen(self._threads(native=False), thread).tid
 
     def _threads(self, *, native: bool) -> list[PythonThread]:
         threads = []

@@ -1,5 +1,5 @@
 """The engine's part in live Python programs."""
 
-from libdebug._native import PythonCore, PythonStateError, UnsupportedPythonError
+from libdebug._native import PythonBusyError, PythonCore, PythonStateError, UnsupportedPythonError
 
-__all__ = ["PythonCore", "PythonStateError", "UnsupportedPythonError"]
+__all__ = ["PythonBusyError", "PythonCore", "PythonStateError", "UnsupportedPythonError"]

@@ -7,14 +7,18 @@ from typing_extensions import Self
 
 from libdebug._native import DebuggerCore
 
-__all__ = ["PythonCore", "PythonStateError", "UnsupportedPythonError"]
+__all__ = ["PythonBusyError", "PythonCore", "PythonStateError", "UnsupportedPythonError"]
 
 _PythonRow: TypeAlias = tuple[str, str, int | None, int, bool]
+_Told: TypeAlias = tuple[str, str | None, str | None, str | None]
 _NativeRow: TypeAlias = tuple[int, int | None, str | None, str | None, int | None, bool, dict[str, int]]
 _ThreadRow: TypeAlias = tuple[int | None, int, str | None, bool, bool | None, int, bool]
 
 class UnsupportedPythonError(ValueError):
     """The process is no Python program that can be looked into; the text says what it is."""
+
+class PythonBusyError(TimeoutError):
+    """The program did not come to a place where it can run code; the text says what it does instead."""
 
 class PythonStateError(RuntimeError):
     """The interpreter is not in a state in which this can be done."""
@@ -73,3 +77,14 @@ class PythonCore:
     @property
     def stopped_for(self) -> float | None:
         """For how many seconds the last look has stopped the process at most; None without a stop."""
+
+    def exec(self, code: str, tid: int | None, timeout: float) -> _Told:
+        """Execute statements in the frame that a thread executes, the main one's if `tid` is None."""
+
+    def eval(self, expression: str, tid: int | None, timeout: float) -> _Told:
+        """Evaluate an expression in the frame that a thread executes."""
+
+    def talk(
+        self, tid: int | None, timeout: float, console: bool, place: tuple[str, int] | None = None
+    ) -> None:
+        """Talk with pdb, or with a console, at this process's terminal."""

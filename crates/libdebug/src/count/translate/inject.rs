@@ -108,5 +108,5 @@ fn gadget(maps: &[Map], memory: &ProcessMemory) -> Option<u64> {
 
 /// Whether the process keeps return addresses in a second place too (CET), where ours would be missing.
 pub(super) fn has_shadow_stack(tid: Tid) -> bool {
-    proc::thread_features(tid).is_some_and(|features| features.contains("shstk"))
+    proc::has_shadow_stack(tid).unwrap_or(false)
 }
