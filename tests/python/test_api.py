@@ -26,7 +26,7 @@ INNER = {
         "syscall_trace time_limit"
     ),
     "libdebug.memory": "live_maps memory_core",
-    "libdebug.python": "frames program python_core",
+    "libdebug.python": "execution frames program python_core",
     "libdebug.state": "seeing stack thread_handlers thread_snapshots",
     "libdebug.utils": (
         "colours log_handler memory_printing pprint_frames pretty signal_utils symbol_servers "

@@ -32,7 +32,6 @@ CHECKED = {
 
 @every_python
 @pytest.mark.parametrize("kind", CHECKED)
-@pytest.mark.timeout(600)
 def test_nothing_is_lost(python: Interpreter, kind: str) -> None:
     environment = {**os.environ, **CHECKED[kind]}
     words = [python.path, str(SCRIPTS / "invariants.py")]
