@@ -20,6 +20,8 @@ from libdebug import python as live
 from python_targets import SCRIPTS, let_end, running, state_of, tracer_of
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from pythons import Interpreter
 
 every_python = pytest.mark.parametrize("python", pythons.every())
@@ -264,15 +266,17 @@ def test_the_program_of_a_debugging_session(python: Interpreter) -> None:
 
 
 @every_python
-@pytest.mark.parametrize("call", ["program.pdb()", "program.console()", "program.pdb_at('states.py', LINE)"])
-def test_sessions_from_python(python: Interpreter, call: str) -> None:
+@pytest.mark.parametrize(
+    "method", [live.PythonProgram.pdb, live.PythonProgram.console, live.PythonProgram.pdb_at]
+)
+def test_sessions_from_python(python: Interpreter, method: Callable[..., None]) -> None:
     lines = Path(SCRIPTS / "states.py").read_text().splitlines()
     line = next(number for number, text in enumerate(lines, 1) if "count += 1" in text)
     with running(python, "states.py", "busy") as child:
-        call = call.replace("LINE", str(line))
+        place = f"'states.py', {line}" if method is live.PythonProgram.pdb_at else ""
         begin = f"from libdebug import python\nprogram = python.attach({child.pid})\n"
-        script = f"{begin}{call}\nprint('left')"
-        typed = "p marker\nq\n" if "pdb" in call else "marker\n"
+        script = f"{begin}program.{method.__name__}({place})\nprint('left')"
+        typed = "marker\n" if method is live.PythonProgram.console else "p marker\nq\n"
         words = [sys.executable, "-c", script]
         done = subprocess.run(words, input=typed, capture_output=True, text=True, timeout=60, check=True)
         assert "'busy'" in done.stdout
