@@ -26,7 +26,7 @@ INNER = {
         "syscall_trace time_limit"
     ),
     "libdebug.memory": "live_maps memory_core",
-    "libdebug.python": "frames program python_core",
+    "libdebug.python": "execution frames program python_core",
     "libdebug.snapshots": "diff pprint_diff snapshot snapshot_core taking",
     "libdebug.snapshots.memory": "",
     "libdebug.snapshots.process": "process_shapshot",  # another spelling, upstream's

@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 import os
 import signal
+import subprocess
+import sys
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -13,10 +15,12 @@ import pytest
 
 import command
 import pythons
-from python_targets import let_end, running, state_of, tracer_of
+from libdebug import debugger
+from libdebug import python as live
+from python_targets import SCRIPTS, let_end, running, state_of, tracer_of
 
 if TYPE_CHECKING:
-    import subprocess
+    from collections.abc import Callable
 
     from pythons import Interpreter
 
@@ -64,6 +68,12 @@ def settled(pid: int, before: tuple[list[str], list[str], list[str]]) -> bool:
     return belongings(pid) == before and tracer_of(pid) == 0
 
 
+def await_sleep(pid: int) -> None:
+    """Wait until the main thread is in a call of clock_nanosleep(2)."""
+    while Path(f"/proc/{pid}/syscall").read_text().split()[0] != "230":
+        os.sched_yield()
+
+
 @every_python
 @pytest.mark.parametrize("state", WAITING + BUSY)
 def test_code_runs_in_the_frame_that_is_executed(python: Interpreter, state: str) -> None:
@@ -72,9 +82,12 @@ def test_code_runs_in_the_frame_that_is_executed(python: Interpreter, state: str
         for _ in range(3):
             assert value(child.pid, MARKER) == state
             assert value(child.pid, "__import__('threading').current_thread().name") == "MainThread"
-        if state != "regex":
-            # There, calls that were put off wait for the end of the search.
-            assert settled(child.pid, before)
+        if state == "regex":
+            # The search would take years, and calls that were put off wait for its end. Ctrl-C ends it as ever.
+            child.send_signal(signal.SIGINT)
+            assert child.wait(timeout=60) == -signal.SIGINT
+            return
+        assert settled(child.pid, before)
         assert let_end(child) == 42
 
 
@@ -148,6 +161,7 @@ def test_values_come_as_json_where_json_has_them(python: Interpreter) -> None:
 def test_c_code_that_keeps_the_lock_is_told_of_and_code_does_not_run_later(python: Interpreter) -> None:
     with running(python, "states.py", "held") as child:
         before = belongings(child.pid)
+        await_sleep(child.pid)
         begin = time.monotonic()
         done = libdebug_python(child.pid, "--timeout", "1", "--exec", "hits.append('late')")
         assert done.returncode == 125
@@ -162,6 +176,7 @@ def test_c_code_that_keeps_the_lock_is_told_of_and_code_does_not_run_later(pytho
 @every_python
 def test_other_peoples_c_code_is_not_interrupted(python: Interpreter) -> None:
     with running(python, "states.py", "foreign") as child:
+        await_sleep(child.pid)
         assert libdebug_python(child.pid, "--timeout", "0.5", "--exec", "1").returncode == 125
         assert libdebug_python(child.pid, "--exec", "hits.append('ours')", "--timeout", "30").returncode == 0
         assert child.stdout is not None
@@ -212,4 +227,61 @@ def test_code_runs_in_a_thread_that_is_busy(python: Interpreter) -> None:
         assert libdebug_python(child.pid, "--thread", "spin", "--exec", "exit(3)").returncode == 1
         assert value(child.pid, MARKER, "--thread", "nap") == "nap"
         assert settled(child.pid, before)
+        assert let_end(child) == 42
+
+
+@every_python
+def test_the_interface_of_python(python: Interpreter) -> None:
+    with running(python, "states.py", "held") as child, live.attach(child.pid) as program:
+        await_sleep(child.pid)
+        with pytest.raises(live.PythonBusyError, match="GIL"):
+            program.exec("hits.append('late')", timeout=0.3)
+        assert program.exec("hits.append(1); print('there')", timeout=30) == "there\n"
+        found = program.eval("(hits, print('meanwhile'))[0]")
+        assert isinstance(found, live.PythonValue)
+        assert (found.json, found.is_json, found.output, str(found)) == ([1], True, "meanwhile\n", "[1]")
+        assert not program.eval("object()").is_json
+        assert program.eval("marker", thread=child.pid).repr == "'held'"
+        with pytest.raises(live.PythonExecutionError, match="division by zero") as raised:
+            program.exec("print('before'); 1 / 0")
+        assert raised.value.output == "before\n"
+        assert "Traceback" in raised.value.traceback
+        with pytest.raises(ValueError, match="a thread 'nobody'"):
+            program.exec("1", thread="nobody")
+        assert let_end(child) == 42
+
+
+@every_python
+def test_the_program_of_a_debugging_session(python: Interpreter) -> None:
+    with running(python, "states.py", "sleep") as child:
+        d = debugger()
+        d.attach(child.pid)
+        before = d.regs.rsp
+        for number in range(3):
+            assert d.python.exec(f"marker = {number}; print(marker)") == f"{number}\n"
+            assert not d.running
+        assert d.python.eval("marker").json == 2
+        assert d.regs.rsp == before
+        d.detach()
+        d.terminate()
+        assert value(child.pid, "marker") == 2
+        assert let_end(child) == 42
+
+
+@every_python
+@pytest.mark.parametrize(
+    "method", [live.PythonProgram.pdb, live.PythonProgram.console, live.PythonProgram.pdb_at]
+)
+def test_sessions_from_python(python: Interpreter, method: Callable[..., None]) -> None:
+    lines = Path(SCRIPTS / "states.py").read_text().splitlines()
+    line = next(number for number, text in enumerate(lines, 1) if "count += 1" in text)
+    with running(python, "states.py", "busy") as child:
+        place = f"'states.py', {line}" if method is live.PythonProgram.pdb_at else ""
+        begin = f"from libdebug import python\nprogram = python.attach({child.pid})\n"
+        script = f"{begin}program.{method.__name__}({place})\nprint('left')"
+        typed = "marker\n" if method is live.PythonProgram.console else "p marker\nq\n"
+        words = [sys.executable, "-c", script]
+        done = subprocess.run(words, input=typed, capture_output=True, text=True, timeout=60, check=True)
+        assert "'busy'" in done.stdout
+        assert done.stdout.endswith("left\n")
         assert let_end(child) == 42

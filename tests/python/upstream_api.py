@@ -316,7 +316,7 @@ NEW_CLASSES: dict[str, list[str]] = {
     "libdebug.data.signal_info": ["SignalInfo"],
     "libdebug.data.source_line": ["InlinedCall", "SourceLine"],
     "libdebug.data.variable": ["Enumerator", "Variable"],
-    "libdebug.python": ["PythonFrame", "PythonProgram", "PythonThread", "PythonVersion"],
+    "libdebug.python": ["PythonFrame", "PythonProgram", "PythonThread", "PythonValue", "PythonVersion"],
 }
 
 _OURS_UNTIL = "(delims, occurences=1, drop=False, timeout=..., optional=False, *, occurrences=None)"

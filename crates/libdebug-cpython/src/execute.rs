@@ -186,7 +186,19 @@ impl Executor {
 
     fn order(&self, kind: &str, text: &str) -> Order {
         let request = Request { kind: kind.to_owned(), text: text.to_owned() };
-        Order { whom: self.whom, request, limit: self.limit, raises: false }
+        Order { whom: self.target(), request, limit: self.limit, raises: false }
+    }
+
+    /// The main thread is chosen by its tid, too.
+    fn target(&self) -> Whom {
+        let pid = match &self.of {
+            Of::Process(pid) => Some(*pid),
+            Of::Debugger(debugger) => debugger.pid(),
+        };
+        match self.whom {
+            Whom::Tid(tid) if pid.is_some_and(|pid| pid.leader() == tid) => Whom::Main,
+            whom => whom,
+        }
     }
 
     pub(crate) fn check(&self) -> Result<()> {

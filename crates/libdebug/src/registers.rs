@@ -17,6 +17,9 @@ pub(crate) struct RegisterCache {
     kernel_pc: Option<u64>,
     /// Where users see it while `general` is not loaded.
     shown_pc: Option<u64>,
+    /// Where it was when the general registers were read: there, and only there, an interrupted system call among them
+    /// is the kernel's to restart.
+    read_at: Option<u64>,
     /// Where it goes on, while users see the place in the program that this stands for: inside the out-of-line
     /// copy of an instruction.
     raw_pc: Option<u64>,
@@ -90,6 +93,7 @@ impl RegisterCache {
         if self.general.is_none() {
             let mut general = GeneralRegisters(ptrace.general_registers(tid)?);
             self.kernel_pc = Some(general.pc());
+            self.read_at = self.kernel_pc;
             if let Some(pc) = self.shown_pc {
                 general.set_pc(pc);
             }
@@ -201,7 +205,7 @@ impl RegisterCache {
         let target = pc.or(self.real_pc());
         match (&self.general, target) {
             (Some(general), Some(target)) if self.general_dirty => {
-                let registers = written(general, target, self.kernel_pc);
+                let registers = written(general, target, self.read_at);
                 ptrace.set_general_registers(tid, &registers)?;
             }
             (_, Some(target)) if self.kernel_pc != Some(target) => {
@@ -217,10 +221,10 @@ impl RegisterCache {
 
 /// What to write for a thread that goes on at `pc`: once it is moved, an interrupted system call is not to be
 /// restarted.
-fn written(general: &GeneralRegisters, pc: u64, kernel_pc: Option<u64>) -> [u64; 27] {
+fn written(general: &GeneralRegisters, pc: u64, read_at: Option<u64>) -> [u64; 27] {
     let mut registers = general.0;
     registers[index::RIP] = pc;
-    if kernel_pc != Some(pc) && is_restart(general.0[index::RAX]) {
+    if read_at != Some(pc) && is_restart(general.0[index::RAX]) {
         registers[index::ORIG_RAX] = u64::MAX;
     }
     registers

@@ -86,6 +86,22 @@ fn two_hundred_attaches_to_a_sleeping_program_do_not_shorten_its_sleep() {
 }
 
 #[test]
+fn functions_called_in_a_thread_that_sleeps_do_not_end_its_sleep() {
+    let mut free = Free::start("blocked", &["nanosleep", "2000"]);
+    assert_eq!(free.line(), "ready");
+    let pid = free.pid();
+    within("calls in a sleeping program", move || {
+        for _ in 0..20 {
+            let debugger = attach(pid);
+            let own = debugger.main_thread().unwrap().call_symbol("getpid", &[]).unwrap();
+            assert_eq!(own, u64::from(pid.0.unsigned_abs()));
+            debugger.detach().unwrap();
+        }
+    });
+    assert_eq!(free.finish(), ("done slept\n".to_owned(), Some(0)));
+}
+
+#[test]
 fn attaching_to_nobody_is_an_error_at_once() {
     within("an attach to nobody", || {
         // Above the largest pid there can be (PID_MAX_LIMIT).

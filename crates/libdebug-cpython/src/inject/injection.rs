@@ -256,9 +256,9 @@ impl Aim<'_> {
             Whereabouts::Waiting | Whereabouts::Locked => arm::out_of_wait(&main, &self.pages),
             Whereabouts::Fragile => Ok(()),
             _ if armed.pending => Ok(()),
-            _ => {
+            place => {
                 armed.pending = arm::pending(&main, &self.pages, self.function("Py_AddPendingCall")?)?;
-                Ok(())
+                if place == Whereabouts::Interruptible { arm::wake(&main) } else { Ok(()) }
             }
         }
     }
