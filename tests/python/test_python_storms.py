@@ -1,6 +1,6 @@
 """Code run in a live program again and again, while many threads of it check their own work.
 
-LIBDEBUG_STORM is how many times per interpreter: 60 unless it says otherwise. The long run is
+LIBDEBUG_STORM is how many times per interpreter: 30 unless it says otherwise. The long run is
 `LIBDEBUG_STORM=1000 pytest tests/python/test_python_storms.py`.
 """
 
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from pythons import Interpreter
 
 every_python = pytest.mark.parametrize("python", pythons.every())
-TIMES = int(os.environ.get("LIBDEBUG_STORM", "60"))
+TIMES = int(os.environ.get("LIBDEBUG_STORM", "30"))
 # The counter is of the main program, whichever file's code is being executed.
 COUNT = "__import__('__main__').hits += 1"
 CHECKED = {
