@@ -69,8 +69,8 @@ def settled(pid: int, before: tuple[list[str], list[str], list[str]]) -> bool:
 
 
 def await_sleep(pid: int) -> None:
-    """Wait until the main thread is in a call of clock_nanosleep(2)."""
-    while Path(f"/proc/{pid}/syscall").read_text().split()[0] != "230":
+    """Wait until the main thread is in select(2), by which CPython slept up to 3.10, or clock_nanosleep(2)."""
+    while Path(f"/proc/{pid}/syscall").read_text().split()[0] not in ("23", "230"):
         os.sched_yield()
 
 
@@ -83,7 +83,7 @@ def test_code_runs_in_the_frame_that_is_executed(python: Interpreter, state: str
             assert value(child.pid, MARKER) == state
             assert value(child.pid, "__import__('threading').current_thread().name") == "MainThread"
         if state == "regex":
-            # The search would take years, and calls that were put off wait for its end. Ctrl-C ends it as ever.
+            # The search would take years; calls that were put off wait for its end. Ctrl-C ends it.
             child.send_signal(signal.SIGINT)
             assert child.wait(timeout=60) == -signal.SIGINT
             return
@@ -254,6 +254,7 @@ def test_the_interface_of_python(python: Interpreter) -> None:
 @every_python
 def test_the_program_of_a_debugging_session(python: Interpreter) -> None:
     with running(python, "states.py", "sleep") as child:
+        await_sleep(child.pid)
         d = debugger()
         d.attach(child.pid)
         before = d.regs.rsp
