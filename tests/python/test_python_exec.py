@@ -69,8 +69,8 @@ def settled(pid: int, before: tuple[list[str], list[str], list[str]]) -> bool:
 
 
 def await_sleep(pid: int) -> None:
-    """Wait until the main thread sleeps: by select(2) or pselect(2) up to 3.10, else by clock_nanosleep(2)."""
-    while Path(f"/proc/{pid}/syscall").read_text().split()[0] not in ("23", "270", "230"):
+    """Wait until the main thread sleeps: by pselect(2) up to 3.10, else by clock_nanosleep(2)."""
+    while Path(f"/proc/{pid}/syscall").read_text().split()[0] not in ("270", "230"):
         os.sched_yield()
 
 
