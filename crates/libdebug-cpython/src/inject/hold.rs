@@ -93,8 +93,11 @@ impl Hold {
         let Self::Lent(debugger) = self else { return Ok(()) };
         self.stop()?;
         for _ in 0..100 {
-            let is_inside =
-                |thread: &Thread| !thread.is_dead() && thread.pc().is_ok_and(|pc| pages.contains(pc));
+            // Also in what our code has called: assignments to variables of the frame are made last.
+            let is_inside = |thread: &Thread| {
+                !thread.is_dead()
+                    && thread.backtrace().is_ok_and(|stack| stack.iter().any(|&pc| pages.contains(pc)))
+            };
             if !debugger.threads().iter().any(is_inside) {
                 break;
             }
