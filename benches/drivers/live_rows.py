@@ -60,11 +60,12 @@ def by_gdb(n: int) -> Meter:
     if shutil.which("gdb") is None:
         sys.exit(NOT_OFFERED)
     meter = Meter(events=n)
+    # Its last call fails where GDB has lost track of the first one's value: the recipe is what people write.
     commands = [word for command in RECIPE for word in ("-ex", command)]
     with sleeper() as pid, measured(meter, resource.RUSAGE_CHILDREN):
         for _ in range(n):
             words = ["gdb", "-q", "-nx", "-batch", "-p", str(pid), *commands]
-            subprocess.run(words, check=True, capture_output=True, stdin=subprocess.DEVNULL)
+            subprocess.run(words, check=False, capture_output=True, stdin=subprocess.DEVNULL)
     return meter
 
 

@@ -7,6 +7,7 @@ import os
 import signal
 import statistics
 import threading
+import time
 from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -160,6 +161,10 @@ def test_nothing_is_written_and_nothing_is_left(python: Interpreter) -> None:
             )
             program.stack(native=True)
         assert content(child.pid) == before
+        # Let go, a thread goes back into the stop of its process by itself, which takes it a moment.
+        deadline = time.monotonic() + 10
+        while state_of(child.pid) == "R" and time.monotonic() < deadline:
+            os.sched_yield()
         assert state_of(child.pid) == "T"
         assert tracer_of(child.pid) == 0
         os.kill(child.pid, signal.SIGCONT)

@@ -5,7 +5,7 @@ use crate::error::{Error, Result};
 /// Where the block begins, in bytes from the page of code.
 pub(crate) const BLOCK: u64 = 0x1000;
 /// Its size; the text to be executed follows.
-pub(crate) const BLOCK_SIZE: usize = 8 * 38;
+pub(crate) const BLOCK_SIZE: usize = 8 * 40;
 
 /// The places of the words.
 pub(crate) mod word {
@@ -20,6 +20,8 @@ pub(crate) mod word {
     pub(crate) const SOURCE: usize = 23;
     pub(crate) const INTERRUPT: usize = 24;
     pub(crate) const WORKER: usize = 32;
+    pub(crate) const CLOSE: usize = 38;
+    pub(crate) const DESCRIPTOR: usize = 39;
 }
 
 /// What the word `CLAIM` says: who is first to change it decides.
@@ -119,6 +121,8 @@ mod tests {
             ("INTERRUPT", word::INTERRUPT),
             ("WORKER", word::WORKER),
             ("NEXT_STATE", 37),
+            ("CLOSE", word::CLOSE),
+            ("DESCRIPTOR", word::DESCRIPTOR),
             ("FILE_NAME", 25),
             ("BUILTINS_NAME", 27),
             ("FRAME_NAME", 29),

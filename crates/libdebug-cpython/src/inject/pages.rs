@@ -49,6 +49,8 @@ impl Pages {
             block.set(word::LENGTH, length);
             block.set(word::MUNMAP, exit.munmap);
             block.set(word::RESTORER, exit.restorer);
+            block.set(word::CLOSE, exit.close);
+            block.set(word::DESCRIPTOR, pages.descriptor as u64);
             block.set(word::SOURCE, base + BLOCK + BLOCK_SIZE as u64);
             pages.fill(&caller, debugger, &block, source)?;
             Ok((pages, channel))
@@ -135,6 +137,7 @@ impl Pages {
 /// How the last one out of the pages unmaps them: code of the program's library.
 struct Exit {
     munmap: u64,
+    close: u64,
     restorer: u64,
 }
 
@@ -144,11 +147,14 @@ impl Exit {
         let library = maps.iter().find(|map| is_libc(&map.path) && map.is_executable());
         let library = library.ok_or(Error::MissingFunction("munmap"))?;
         let image = debugger.image_at(library.start)?.ok_or(Error::MissingFunction("munmap"))?;
-        let munmap = image.image.symbol("munmap").ok_or(Error::MissingFunction("munmap"))?;
-        let munmap = munmap.address.in_process(image.load_bias);
+        let function = |name: &'static str| {
+            let symbol = image.image.symbol(name).ok_or(Error::MissingFunction(name))?;
+            Ok::<_, Error>(symbol.address.in_process(image.load_bias))
+        };
+        let (munmap, close) = (function("munmap")?, function("close")?);
         let code = debugger.read_memory(library.start, (library.end - library.start) as usize)?;
         let found = code.windows(SIGRETURN.len()).position(|window| window == SIGRETURN);
         let restorer = found.map(|offset| library.start + offset as u64);
-        Ok(Self { munmap, restorer: restorer.ok_or(Error::MissingFunction("sigreturn"))? })
+        Ok(Self { munmap, close, restorer: restorer.ok_or(Error::MissingFunction("sigreturn"))? })
     }
 }

@@ -48,6 +48,8 @@
     .equ INTERPRETER, BLOCK + 8 * 35
     .equ FIRST_STATE, BLOCK + 8 * 36
     .equ NEXT_STATE, BLOCK + 8 * 37
+    .equ CLOSE, BLOCK + 8 * 38
+    .equ DESCRIPTOR, BLOCK + 8 * 39
     .equ FILE_NAME, BLOCK + 8 * 25
     .equ BUILTINS_NAME, BLOCK + 8 * 27
     .equ FRAME_NAME, BLOCK + 8 * 29
@@ -261,6 +263,7 @@ body:                               # rbx: the page. Answers -1 when the program
     lea rdx, [rsp + 16]
     call [rbx + ERR_FETCH]
     xor r15d, r15d
+    mov r14d, 1                     # whether the channel is closed here
     call [rbx + DICT_NEW]
     mov r12, rax
     test rax, rax
@@ -281,12 +284,12 @@ body:                               # rbx: the page. Answers -1 when the program
     mov rsi, r12
     mov rdx, r12
     call [rbx + EVALUATE]
-    mov r14, rax
     mov rdi, r13
+    mov r13, rax
     call [rbx + DECREF]
-    test r14, r14
+    test r13, r13
     jz 7f
-    mov rdi, r14
+    mov rdi, r13
     call [rbx + DECREF]
     mov rdi, r12
     lea rsi, [rbx + FRAME_NAME]
@@ -309,21 +312,26 @@ body:                               # rbx: the page. Answers -1 when the program
     lea rsi, [rbx + KEEP_NAME]
     call [rbx + DICT_GET]
     test rax, rax
-    jnz 1f
-    mov rdi, r12
-    call [rbx + DICT_CLEAR]
+    jz 1f
+    xor r14d, r14d                  # its namespace is still in use, and closes the channel
+    jmp 2f
 1:  mov rdi, r12
+    call [rbx + DICT_CLEAR]
+2:  mov rdi, r12
     call [rbx + DECREF]
 8:  mov rdi, [rsp]
     mov rsi, [rsp + 8]
     mov rdx, [rsp + 16]
     call [rbx + ERR_RESTORE]
-    mov eax, r15d
-    test eax, eax
-    jz 9f
+    test r15d, r15d
+    jz 3f
     mov rdi, [rbx + INTERRUPT]
     call [rbx + ERR_SET_NONE]
-    mov eax, r15d
+3:  test r14d, r14d
+    jz 4f
+    mov edi, [rbx + DESCRIPTOR]     # the last thing that the debugger hears: everything is done
+    call [rbx + CLOSE]
+4:  mov eax, r15d
 9:  add rsp, 32
     pop r15
     pop r14

@@ -232,10 +232,12 @@ class Locals:
         if not self.needed:
             return
         missing = object()
-        changed = any(self.before.get(name, missing) is not value for name, value in self.names.items())
+        changed = {
+            name: value for name, value in self.names.items() if self.before.get(name, missing) is not value
+        }
         self.before = None
         if changed:
-            globals()["F"] = self.frame
+            globals().update(F=self.frame, CHANGED=changed)
 
 
 def flags_of(frame):
@@ -336,7 +338,28 @@ class Relay:
     def on_line(self, code, line):
         if get_ident() == self.ident and self.tool is not None:
             self.end()
-            run(sys._getframe(1), RELAYED)  # noqa: F821
+            try:
+                run(sys._getframe(1), RELAYED)  # noqa: F821
+                self.carry_over()
+            finally:
+                if not KEEPS:
+                    posix.close(self.number)
+
+    def carry_over(self):
+        """Do for changed locals what is done elsewhere behind this code: at the next line, where tracing does it (3.12)."""
+        frame = globals().pop("F", None)
+        if frame is None or sys.gettrace() is not None:
+            return
+        changed = globals().pop("CHANGED")
+
+        def once(traced, event, arg):
+            if traced is frame:
+                traced.f_locals.update(changed)
+                sys.settrace(None)
+                traced.f_trace = None
+
+        frame.f_trace = once
+        sys.settrace(once)
 
     def end(self):
         tool, self.tool = self.tool, None
@@ -434,10 +457,11 @@ def serve(frame, request):
     except Gone:
         pass
     finally:
-        if not channel.keeps:
-            channel.close()
+        # Whoever has called this closes the channel, when locals are carried over and everything else is done.
         if profiling is not None:
             sys.setprofile(profiling)
+        global KEEPS
+        KEEPS = channel.keeps
     return state["trace"]
 
 
@@ -455,6 +479,7 @@ def run(frame, request):
 
 
 HURRY = None
+KEEPS = False
 if REQUEST[0] == "relay":  # noqa: F821
     # This namespace is that of the other thread then.
     K = True

@@ -169,6 +169,7 @@ class Debugger:
         self.passed = 0
         self.monitor = None
         self.stops_soon = False
+        self.at_first = True
         self.streams = Streams(channel)
         self.streams.input.complete = self.complete_text
         missing = object()
@@ -245,6 +246,11 @@ class Debugger:
         self.state["trace"] = self.outer
         if sys.gettrace() == self.trace_dispatch:
             sys.settrace(self.outer)
+        if self.at_first:
+            # Within the request still, whose end does the rest.
+            self.channel.keeps = False
+            outside.pop("K", None)  # noqa: F821
+            return
         number = self.channel.number
         try:
             if send and number >= 0:
@@ -419,7 +425,7 @@ def lie_in_wait(debugger, frame, text):
         found = [path for path in known if is_file(path, file)] or [file]
         problem = debugger.set_break(found[0], int(line))
         if problem:
-            debugger.channel.send("x", problem + "\n")
+            debugger.channel.send("x", problem + "\n", True)
             return debugger.end()
         debugger._set_stopinfo(None, None, -1)
         bottom = frame
@@ -446,9 +452,10 @@ def begin(channel, frame, state, wanted, text):
         else:
             debugger.stop_now(frame)
     except BaseException:
-        if debugger.channel.number >= 0:
-            debugger.channel.send("x", outside["told"](*sys.exc_info()))  # noqa: F821
+        channel.send("x", outside["told"](*sys.exc_info()), True)  # noqa: F821
         debugger.end()
+    finally:
+        debugger.at_first = False
 
 
 begin(channel, frame, state, *WANTED)  # noqa: F821
